@@ -1,0 +1,3 @@
+//! Runs long AI jobs in the background and pushes their progress to browsers over Server-Sent Events.
+//!
+//! The modules, from the bottom up; an import points down only (`tests/integration/layers.rs` checks it).

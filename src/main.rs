@@ -1,0 +1,3 @@
+//! The `jobcast` command: parses, builds, runs and drains.
+
+fn main() {}
