@@ -1,0 +1,266 @@
+//! The event: one durable, immutable, numbered fact about a job, with its data already in the form that clients read.
+//! Must not do I/O or decide when an event happens.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::job::{Job, JobId, UnknownName};
+
+/// An event's position in its job, from 1; 0 stands before the first. A cursor is the last seq that a reader has.
+pub type Seq = i64;
+
+/// One fact about a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The job that it is about.
+    pub job_id: JobId,
+    /// Its position in that job.
+    pub seq: Seq,
+    /// What happened.
+    pub name: EventName,
+    /// When it was recorded.
+    pub at: DateTime<Utc>,
+    /// The contract's data object as one line of JSON.
+    pub data: String,
+}
+
+impl Event {
+    /// The event that `detail` is for `job`, whose fields already show the state after it, at `job.last_seq`.
+    pub fn new(job: &Job, at: DateTime<Utc>, detail: &EventDetail) -> Event {
+        let data = EventData {
+            job_id: job.id,
+            seq: job.last_seq,
+            at: instant(at),
+            status: job.status.as_str(),
+            progress: job.progress,
+            current_step: &job.current_step,
+            step: job.step,
+            total_steps: job.total_steps,
+            attempt: job.attempt,
+            detail,
+        };
+        let data = serde_json::to_string(&data).expect("event data has string keys and finite numbers only");
+        Event { job_id: job.id, seq: job.last_seq, name: detail.name(), at, data }
+    }
+
+    /// The bytes of the event in a `text/event-stream`.
+    pub fn frame(&self) -> String {
+        format!("id: {}\nevent: {}\ndata: {}\n\n", self.seq, self.name, self.data)
+    }
+}
+
+/// Joins neighbouring deltas of one step and attempt into the last of them, so that a late reader is not sent
+/// thousands of pieces. All other events pass unchanged.
+pub fn merge_deltas(events: Vec<Event>) -> Vec<Event> {
+    let mut merged: Vec<Event> = Vec::with_capacity(events.len());
+    let mut open: Option<OpenDelta> = None;
+    for event in events {
+        let Some(delta) = OpenDelta::read(&event) else {
+            open = close(open, &mut merged);
+            merged.push(event);
+            continue;
+        };
+        open = match open {
+            Some(previous) if previous.belongs_with(&delta) => Some(previous.followed_by(delta)),
+            previous => {
+                close(previous, &mut merged);
+                Some(delta)
+            }
+        };
+    }
+    close(open, &mut merged);
+    merged
+}
+
+fn close(open: Option<OpenDelta>, merged: &mut Vec<Event>) -> Option<OpenDelta> {
+    if let Some(delta) = open {
+        merged.push(delta.into_event());
+    }
+    None
+}
+
+/// A delta that may still grow.
+struct OpenDelta {
+    event: Event,
+    data: Map<String, Value>,
+    text: String,
+    grown: bool,
+}
+
+impl OpenDelta {
+    fn read(event: &Event) -> Option<OpenDelta> {
+        if event.name != EventName::Delta {
+            return None;
+        }
+        let data: Map<String, Value> = serde_json::from_str(&event.data).ok()?;
+        let text = data.get("text")?.as_str()?.to_owned();
+        Some(OpenDelta { event: event.clone(), data, text, grown: false })
+    }
+
+    fn belongs_with(&self, next: &OpenDelta) -> bool {
+        ["step", "attempt"].iter().all(|key| self.data.get(*key) == next.data.get(*key))
+    }
+
+    fn followed_by(self, next: OpenDelta) -> OpenDelta {
+        OpenDelta { text: self.text + &next.text, grown: true, ..next }
+    }
+
+    fn into_event(mut self) -> Event {
+        if self.grown {
+            self.data.insert("text".to_owned(), Value::String(self.text));
+            self.event.data = Value::Object(self.data).to_string();
+        }
+        self.event
+    }
+}
+
+/// What an event adds to the fields that every event has.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum EventDetail {
+    /// The job was created, or put back by a user's retry.
+    Queued {},
+    /// An attempt began.
+    Started {},
+    /// A step began or moved.
+    Progress {
+        /// What the upstream said: page, url, counts; an object.
+        detail: Value,
+    },
+    /// A piece of model output.
+    Delta {
+        /// The text that follows the text of the deltas before it.
+        text: String,
+    },
+    /// An attempt failed and another will follow.
+    Retrying {
+        /// Why it failed.
+        error: String,
+        /// When the next attempt may begin.
+        next_attempt_at: String,
+    },
+    /// The job is done.
+    Completed {
+        /// The row that it created.
+        result_id: Uuid,
+        /// Where its result is.
+        result_url: String,
+    },
+    /// The job was given up.
+    Failed {
+        /// Why.
+        error_message: String,
+        /// A stable word for it.
+        code: String,
+    },
+    /// The job was stopped by a user.
+    Cancelled {},
+}
+
+impl EventDetail {
+    fn name(&self) -> EventName {
+        match self {
+            EventDetail::Queued {} => EventName::Queued,
+            EventDetail::Started {} => EventName::Started,
+            EventDetail::Progress { .. } => EventName::Progress,
+            EventDetail::Delta { .. } => EventName::Delta,
+            EventDetail::Retrying { .. } => EventName::Retrying,
+            EventDetail::Completed { .. } => EventName::Completed,
+            EventDetail::Failed { .. } => EventName::Failed,
+            EventDetail::Cancelled {} => EventName::Cancelled,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct EventData<'a> {
+    job_id: JobId,
+    seq: Seq,
+    at: String,
+    status: &'static str,
+    progress: u8,
+    current_step: &'a str,
+    step: u32,
+    total_steps: u32,
+    attempt: u32,
+    #[serde(flatten)]
+    detail: &'a EventDetail,
+}
+
+/// The name of an event on the wire and in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventName {
+    /// See [`EventDetail::Queued`].
+    Queued,
+    /// See [`EventDetail::Started`].
+    Started,
+    /// See [`EventDetail::Progress`].
+    Progress,
+    /// See [`EventDetail::Delta`].
+    Delta,
+    /// See [`EventDetail::Retrying`].
+    Retrying,
+    /// See [`EventDetail::Completed`].
+    Completed,
+    /// See [`EventDetail::Failed`].
+    Failed,
+    /// See [`EventDetail::Cancelled`].
+    Cancelled,
+}
+
+impl EventName {
+    /// All of them.
+    pub const ALL: [EventName; 8] = [
+        EventName::Queued,
+        EventName::Started,
+        EventName::Progress,
+        EventName::Delta,
+        EventName::Retrying,
+        EventName::Completed,
+        EventName::Failed,
+        EventName::Cancelled,
+    ];
+
+    /// The name as clients read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EventName::Queued => "queued",
+            EventName::Started => "started",
+            EventName::Progress => "progress",
+            EventName::Delta => "delta",
+            EventName::Retrying => "retrying",
+            EventName::Completed => "completed",
+            EventName::Failed => "failed",
+            EventName::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the job was over when this was recorded. A user's retry may have followed.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, EventName::Completed | EventName::Failed | EventName::Cancelled)
+    }
+}
+
+impl FromStr for EventName {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<EventName, UnknownName> {
+        EventName::ALL.into_iter().find(|event| event.as_str() == name).ok_or_else(|| UnknownName(name.to_owned()))
+    }
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An instant as the contract writes it: RFC 3339, UTC, milliseconds.
+pub fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

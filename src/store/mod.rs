@@ -1,0 +1,162 @@
+//! What is durable: jobs, events, step outputs and result rows, behind one trait with a PostgreSQL and a SQLite side.
+//! Must not decide what a write does to a job (`write` does) or tell anybody about it (`event_log` does).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::event::{Event, Seq};
+use crate::job::{Attempt, BrandId, Job, JobId, JobStatus, JobType};
+use crate::write::{Refusal, Write};
+
+mod plan;
+mod postgres;
+mod sqlite;
+
+pub use postgres::PostgresStore;
+pub use sqlite::SqliteStore;
+
+/// Durable storage of jobs.
+///
+/// Every method is atomic. `commit` and `claim` run transactions: never call them in a future that a client's
+/// disconnect can drop, because a cancelled `begin` leaves a pooled connection inside a transaction (sqlx issue 4385).
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Commits all writes in one transaction, in their order, and says of each what became of it.
+    ///
+    /// The jobs are locked in the order of their ids. A batch whose answer was lost may be committed again under the
+    /// same `batch` id: what is durable already is reported as [`Committed::again`] and not repeated.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where trying again can help; it is then unknown whether the batch is durable.
+    /// [`StoreError::Rejected`] where it cannot; nothing of the batch is durable then.
+    async fn commit(&self, batch: Uuid, writes: &[Write]) -> Result<Vec<Result<Committed, Refusal>>, StoreError>;
+
+    /// Takes up to `claim.limit` due pending jobs, oldest due first, for their next attempt.
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Extends the leases of these attempts; answers those that still hold their job.
+    async fn heartbeat(&self, held: &[(JobId, Attempt)]) -> Result<Vec<(JobId, Attempt)>, StoreError>;
+
+    /// Up to `limit` attempts whose lease has expired, by the database's clock.
+    async fn expired_leases(&self, limit: u32) -> Result<Vec<(JobId, Attempt)>, StoreError>;
+
+    /// One job.
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError>;
+
+    /// The result of a job, if it has one.
+    async fn result_data(&self, id: JobId) -> Result<Option<Value>, StoreError>;
+
+    /// Jobs of the filter, newest first, up to `limit`, after the position.
+    async fn jobs(&self, filter: &JobFilter, after: Option<Position>, limit: u32) -> Result<Vec<Job>, StoreError>;
+
+    /// Up to `limit` events of a job after the cursor, in order.
+    async fn events_after(&self, id: JobId, cursor: Seq, limit: u32) -> Result<Vec<Event>, StoreError>;
+
+    /// The stored output of a step, if the step has finished.
+    async fn step_output(&self, id: JobId, name: &str) -> Result<Option<Value>, StoreError>;
+
+    /// How long the latest `limit` completed jobs of this type took, from first start to end.
+    async fn recent_durations(&self, job_type: JobType, limit: u32) -> Result<Vec<Duration>, StoreError>;
+
+    /// Removes `delta` events of jobs that have been terminal since before `deltas_before`, and all but the last event
+    /// of jobs terminal since before `events_before` (setting `pruned_through`). Bounded work per call; answers how
+    /// many events were removed, so that the caller can call again.
+    async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError>;
+
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Closes all connections; what is committed stays.
+    async fn close(&self);
+}
+
+/// What a store needs to know besides the address.
+#[derive(Debug, Clone, Copy)]
+pub struct StoreSettings {
+    /// How long a claim or a heartbeat holds a job.
+    pub lease: Duration,
+    /// How many jobs may wait; a create beyond it is refused with [`Refusal::QueueFull`].
+    pub max_queued_jobs: u64,
+}
+
+/// Opens the store that the URL names (`sqlite://…` or `postgres://…`, `postgresql://…`) and migrates it.
+///
+/// `direct_url` is used for migrations on PostgreSQL, which take an advisory lock and cannot go through a transaction
+/// pooler.
+///
+/// # Errors
+/// [`StoreError`] in words that name the address without its password.
+pub async fn open(url: &str, direct_url: &str, settings: StoreSettings) -> Result<Arc<dyn Store>, StoreError> {
+    match url.split_once(':') {
+        Some(("sqlite", _)) => Ok(Arc::new(SqliteStore::open(url, settings).await?)),
+        Some(("postgres" | "postgresql", _)) => Ok(Arc::new(PostgresStore::open(url, direct_url, settings).await?)),
+        _ => Err(StoreError::Rejected("DATABASE_URL must begin with sqlite:// or postgres://".to_owned())),
+    }
+}
+
+/// A write that is durable.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Committed {
+    /// The job after the write.
+    pub job: Job,
+    /// The events that the write appended.
+    pub events: Vec<Event>,
+    /// The write had been durable before this commit, which a first try with a lost answer brings about; `events` is
+    /// empty then although readers may not have been told of them.
+    pub again: bool,
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// How many jobs at the most.
+    pub limit: u32,
+    /// How many jobs of one brand may be under way at once, over all instances.
+    pub max_jobs_per_brand: u32,
+    /// The types that this instance can run.
+    pub job_types: Vec<JobType>,
+}
+
+/// A job that this instance holds now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// The job, processing, with its new attempt number.
+    pub job: Job,
+    /// Its input.
+    pub input_data: Value,
+    /// The `started` event that the claim appended.
+    pub event: Event,
+}
+
+/// Which jobs a list shows; an absent member does not narrow it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // the members are the job's
+pub struct JobFilter {
+    pub brand_id: Option<BrandId>,
+    pub status: Option<JobStatus>,
+    pub job_type: Option<JobType>,
+}
+
+/// A place in the list of jobs, newest first: after the job with this creation time and id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // the members are the job's
+pub struct Position {
+    pub created_at: DateTime<Utc>,
+    pub id: JobId,
+}
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, is restarting, is full, or two transactions got in each other's way: try again.
+    #[error("the database did not answer: {0}")]
+    Unavailable(String),
+    /// It refused, and would again.
+    #[error("the database refused: {0}")]
+    Rejected(String),
+}
