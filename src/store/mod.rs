@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -13,6 +13,19 @@ use crate::event::{Event, Seq};
 use crate::job::{Attempt, BrandId, Job, JobId, JobStatus, JobType};
 use crate::write::{Refusal, Write};
 
+/// The columns that make a [`Job`], as both databases select them; rows of the origin application may lack some.
+macro_rules! job_columns {
+    () => {
+        "id, brand_id, job_type, status, coalesce(progress, 0) AS progress, coalesce(current_step, '') AS current_step, \
+         step, coalesce(total_steps, 1) AS total_steps, coalesce(retry_count, 0) AS retry_count, \
+         coalesce(max_retries, 3) AS max_retries, attempt, last_seq, pruned_through, created_at, started_at, \
+         completed_at, result_id, error_message, error_code"
+    };
+}
+
+mod failure;
+mod migrations;
+mod nul;
 mod plan;
 mod postgres;
 mod sqlite;
@@ -142,12 +155,31 @@ pub struct JobFilter {
     pub job_type: Option<JobType>,
 }
 
+impl JobFilter {
+    /// The types to show; never one that this version does not know.
+    fn job_type_names(&self) -> Vec<&'static str> {
+        let wanted = |one: &JobType| self.job_type.is_none_or(|job_type| job_type == *one);
+        JobType::ALL.into_iter().filter(wanted).map(JobType::as_str).collect()
+    }
+
+    /// The statuses to show; never one that this version does not know.
+    fn status_names(&self) -> Vec<&'static str> {
+        let wanted = |one: &JobStatus| self.status.is_none_or(|status| status == *one);
+        JobStatus::ALL.into_iter().filter(wanted).map(JobStatus::as_str).collect()
+    }
+}
+
 /// A place in the list of jobs, newest first: after the job with this creation time and id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // the members are the job's
 pub struct Position {
     pub created_at: DateTime<Utc>,
     pub id: JobId,
+}
+
+/// The present, as exactly as both databases keep it.
+fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
 }
 
 /// Why the database did not do what it was asked.

@@ -1,16 +1,16 @@
-//! Works out what a batch of writes changes, over the jobs that a store has locked, so that both stores agree.
+//! Works out what a batch of writes or a claim changes, over the jobs that a store has locked, so that both stores agree.
 //! Must not touch a database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Committed;
+use super::{Claim, Claimed, Committed};
 use crate::event::Event;
-use crate::job::{Attempt, Job, JobId};
-use crate::write::{self, Action, Effects, JobResult, LeaseChange, Refusal, Report, Write};
+use crate::job::{Attempt, BrandId, Job, JobId};
+use crate::write::{self, Action, Effects, JobResult, LeaseChange, Refusal, Report, ResultRow, Write};
 
 /// A job under the transaction's row lock.
 pub(super) struct LockedJob {
@@ -43,6 +43,8 @@ pub(super) struct ChangedJob<'a> {
     /// How long from now until a worker may claim it, where that changes.
     pub delay: Option<std::time::Duration>,
     pub result: Option<&'a JobResult>,
+    /// Whether more than progress, the last seq and the lease may have changed. Where it is false, no index is touched.
+    pub moved: bool,
 }
 
 pub(super) struct StepOutput<'a> {
@@ -50,6 +52,49 @@ pub(super) struct StepOutput<'a> {
     pub attempt: Attempt,
     pub name: &'a str,
     pub output: &'a Value,
+}
+
+/// A due job under the transaction's row lock, with its input.
+pub(super) struct Candidate {
+    pub job: Job,
+    pub input_data: Value,
+}
+
+/// How many candidates to look at for each job that may be claimed: some are of brands with no room left.
+pub(super) const CANDIDATES_PER_CLAIM: u32 = 4;
+
+/// How many jobs one statement of retention deals with, so that it holds their locks for a short time.
+pub(super) const PRUNED_JOBS_PER_ROUND: u32 = 200;
+
+/// How many such statements one call may run before it has removed something.
+pub(super) const PRUNE_ROUNDS: u32 = 20;
+
+/// Begins the next attempt of as many candidates as the claim allows, in their order. `under_way` says how many jobs
+/// each brand is running now.
+pub(super) fn plan_claim(
+    claim: &Claim,
+    candidates: Vec<Candidate>,
+    mut under_way: HashMap<BrandId, u32>,
+    now: DateTime<Utc>,
+) -> (Plan<'static>, Vec<Claimed>) {
+    let mut plan = Plan::default();
+    let mut claimed = Vec::new();
+    for Candidate { mut job, input_data } in candidates {
+        let running = under_way.entry(job.brand_id).or_default();
+        if claimed.len() >= claim.limit as usize || *running >= claim.max_jobs_per_brand {
+            continue;
+        }
+        let Ok(effects) = write::claim(&mut job, now) else { continue };
+        *running += 1;
+        plan.change(&job, &effects, true);
+        plan.events.extend(effects.events.iter().cloned());
+        claimed.extend(effects.events.into_iter().map(|event| Claimed {
+            job: job.clone(),
+            input_data: input_data.clone(),
+            event,
+        }));
+    }
+    (plan, claimed)
 }
 
 /// Applies the writes in order. `queue_room` is how many more jobs may wait, `queue_limit` how many in all.
@@ -86,17 +131,7 @@ pub(super) fn plan<'a>(
 
 impl<'a> Plan<'a> {
     fn record(&mut self, write: &'a Write, job: Job, effects: Effects) -> Committed {
-        let changed = self.changed.entry(job.id).or_insert_with(|| ChangedJob {
-            job: job.clone(),
-            lease: LeaseChange::Keep,
-            delay: None,
-            result: None,
-        });
-        changed.job = job.clone();
-        if effects.lease != LeaseChange::Keep {
-            changed.lease = effects.lease;
-        }
-        changed.delay = effects.delay.or(changed.delay);
+        let changed = self.change(&job, &effects, !is_progress(&write.action));
         match &write.action {
             Action::Attempt(_, Report::Complete(result)) => changed.result = Some(result),
             Action::Attempt(attempt, Report::StepOutput { name, output }) => {
@@ -107,4 +142,45 @@ impl<'a> Plan<'a> {
         self.events.extend(effects.events.iter().cloned());
         Committed { job, events: effects.events, again: false }
     }
+
+    fn change(&mut self, job: &Job, effects: &Effects, moved: bool) -> &mut ChangedJob<'a> {
+        let changed = self.changed.entry(job.id).or_insert_with(|| ChangedJob {
+            job: job.clone(),
+            lease: LeaseChange::Keep,
+            delay: None,
+            result: None,
+            moved: false,
+        });
+        changed.job = job.clone();
+        if effects.lease != LeaseChange::Keep {
+            changed.lease = effects.lease;
+        }
+        changed.delay = effects.delay.or(changed.delay);
+        changed.moved |= moved;
+        changed
+    }
+
+    /// The jobs to insert.
+    pub fn to_create(&self) -> impl Iterator<Item = (&ChangedJob<'a>, &'a Value)> {
+        self.created.iter().filter_map(|(id, input)| self.changed.get(id).map(|job| (job, *input)))
+    }
+
+    /// The jobs to update, either those of which nothing but progress changed or the others.
+    pub fn to_update(&self, moved: bool) -> Vec<&ChangedJob<'a>> {
+        let created: HashSet<JobId> = self.created.iter().map(|(id, _)| *id).collect();
+        self.changed.values().filter(|job| job.moved == moved && !created.contains(&job.job.id)).collect()
+    }
+
+    /// The rows to insert, with the jobs that produced them.
+    pub fn result_rows(&self) -> impl Iterator<Item = (&Job, &'a ResultRow)> {
+        self.changed
+            .values()
+            .filter_map(|changed| changed.result.map(|result| (&changed.job, result)))
+            .flat_map(|(job, result)| result.rows.iter().map(move |row| (job, row)))
+    }
+}
+
+/// Whether the action changes nothing of the job but progress, the last seq and the lease.
+fn is_progress(action: &Action) -> bool {
+    matches!(action, Action::Attempt(_, Report::Progress(_) | Report::Delta(_) | Report::StepOutput { .. }))
 }

@@ -1,1 +1,4 @@
 //! Tests against a real server, real databases and real sockets.
+
+mod databases;
+mod store;

@@ -1,0 +1,206 @@
+//! The store on PostgreSQL: opens it, lends connections, and answers the trait from one file for each verb.
+//! Must not decide what a write does to a job (`write` and `plan` do).
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::{
+    Claim, Claimed, Committed, JobFilter, Position, Store, StoreError, StoreSettings, migrations, nul::replace_nul,
+};
+use crate::event::{Event, Seq};
+use crate::job::{Attempt, Job, JobId, JobType};
+use crate::write::{Refusal, Write};
+use loan::{Loan, within_bound};
+
+mod claim;
+mod commit;
+mod lease;
+mod loan;
+mod prune;
+mod read;
+mod row;
+mod save;
+
+/// How many connections one process holds at the most: one writes, the others read, claim and extend leases.
+const MAX_CONNECTIONS: u32 = 12;
+/// How long a caller waits for a free connection, or for a new one.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// A connection is replaced at this age, so that a failover or a changed address is noticed.
+const MAX_LIFETIME: Duration = Duration::from_secs(600);
+/// A connection that nobody used for this long is closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+/// A connection that lay idle for this long is tested before it is used.
+const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
+/// How long the first connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the migrations may take, with the waiting for another instance that runs them.
+const MIGRATE_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long connections in use may take to come back when the store is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sent as a statement to each new connection, because PgBouncer refuses them among the startup options.
+const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; SET statement_timeout = '30s'; \
+                       SET lock_timeout = '10s'";
+
+/// Jobs and events in PostgreSQL 14 or later.
+pub struct PostgresStore {
+    pool: PgPool,
+    settings: StoreSettings,
+}
+
+impl PostgresStore {
+    /// Migrates the database over `direct_url` and connects to `url`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the server cannot be reached within 10 seconds, [`StoreError::Rejected`] if a
+    /// URL is malformed, the server refuses the user, or a migration fails; in words that name host, port and database.
+    pub async fn open(url: &str, direct_url: &str, settings: StoreSettings) -> Result<PostgresStore, StoreError> {
+        let direct = options(direct_url)?;
+        migrate(&direct).await.map_err(|error| at(&direct, error))?;
+        let options = options(url)?;
+        let pool = pool(options.clone()).await.map_err(|error| at(&options, error.into()))?;
+        Ok(PostgresStore { pool, settings })
+    }
+
+    async fn lend(&self) -> Result<Loan, StoreError> {
+        Ok(Loan::of(self.pool.acquire().await?))
+    }
+}
+
+/// Runs a verb on a borrowed connection. The connection goes back to the pool when the verb has ended, well or badly;
+/// it is closed when the verb took too long or was dropped, because its state is unknown then.
+macro_rules! on_connection {
+    ($store:expr, $connection:ident => $verb:expr) => {{
+        let mut loan = $store.lend().await?;
+        let $connection: &mut PgConnection = loan.connection();
+        let outcome = within_bound($verb).await?;
+        loan.give_back();
+        outcome
+    }};
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn commit(&self, batch: Uuid, writes: &[Write]) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
+        let writes = replace_nul(writes);
+        on_connection!(self, connection => commit::commit(connection, batch, &writes, self.settings))
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
+        if claim.limit == 0 || claim.job_types.is_empty() {
+            return Ok(Vec::new());
+        }
+        on_connection!(self, connection => claim::claim(connection, claim, self.settings.lease))
+    }
+
+    async fn heartbeat(&self, held: &[(JobId, Attempt)]) -> Result<Vec<(JobId, Attempt)>, StoreError> {
+        on_connection!(self, connection => lease::extend(connection, held, self.settings.lease))
+    }
+
+    async fn expired_leases(&self, limit: u32) -> Result<Vec<(JobId, Attempt)>, StoreError> {
+        on_connection!(self, connection => lease::expired(connection, limit))
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        on_connection!(self, connection => read::job(connection, id))
+    }
+
+    async fn result_data(&self, id: JobId) -> Result<Option<Value>, StoreError> {
+        on_connection!(self, connection => read::result_data(connection, id))
+    }
+
+    async fn jobs(&self, filter: &JobFilter, after: Option<Position>, limit: u32) -> Result<Vec<Job>, StoreError> {
+        on_connection!(self, connection => read::jobs(connection, filter, after, limit))
+    }
+
+    async fn events_after(&self, id: JobId, cursor: Seq, limit: u32) -> Result<Vec<Event>, StoreError> {
+        on_connection!(self, connection => read::events_after(connection, id, cursor, limit))
+    }
+
+    async fn step_output(&self, id: JobId, name: &str) -> Result<Option<Value>, StoreError> {
+        on_connection!(self, connection => read::step_output(connection, id, name))
+    }
+
+    async fn recent_durations(&self, job_type: JobType, limit: u32) -> Result<Vec<Duration>, StoreError> {
+        on_connection!(self, connection => read::recent_durations(connection, job_type, limit))
+    }
+
+    async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError> {
+        on_connection!(self, connection => prune::prune(connection, deltas_before, events_before))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        on_connection!(self, connection => read::ping(connection))
+    }
+
+    async fn close(&self) {
+        if timeout(CLOSE_TIMEOUT, self.pool.close()).await.is_err() {
+            tracing::warn!("connections to PostgreSQL were still in use when the store was closed");
+        }
+    }
+}
+
+fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    // The error may quote the URL, and with it the password.
+    let options = PgConnectOptions::from_str(url).map_err(|_| {
+        StoreError::Rejected("DATABASE_URL is not a PostgreSQL address: postgres://user@host/database".to_owned())
+    })?;
+    // PgBouncer refuses extra_float_digits at startup; values travel in binary, where it has no effect.
+    Ok(options.application_name("jobcast").extra_float_digits(None))
+}
+
+async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let mut connection = timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options))
+        .await
+        .map_err(|_| StoreError::Unavailable(format!("no connection within {} s", CONNECT_TIMEOUT.as_secs())))??;
+    timeout(MIGRATE_TIMEOUT, migrations::run(&migrations::for_postgres(), &mut connection)).await.map_err(|_| {
+        StoreError::Unavailable(format!("no end of migrations within {} s", MIGRATE_TIMEOUT.as_secs()))
+    })??;
+    connection.close().await?;
+    Ok(())
+}
+
+async fn pool(options: PgConnectOptions) -> Result<PgPool, sqlx::Error> {
+    PgPoolOptions::new()
+        .max_connections(MAX_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_lifetime(MAX_LIFETIME)
+        .idle_timeout(IDLE_TIMEOUT)
+        // A test costs a round trip, which the busy writer need not pay: its connection was tested when it came back.
+        .test_before_acquire(false)
+        .before_acquire(|connection, state| {
+            Box::pin(async move {
+                if state.idle_for >= TEST_AFTER_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(SESSION).await?;
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await
+}
+
+/// Puts the address in front of the reason, without the password.
+fn at(options: &PgConnectOptions, error: StoreError) -> StoreError {
+    let database = options.get_database().unwrap_or(options.get_username());
+    let address =
+        format!("postgres://{}@{}:{}/{database}", options.get_username(), options.get_host(), options.get_port());
+    match error {
+        StoreError::Unavailable(why) => StoreError::Unavailable(format!("{address}: {why}")),
+        StoreError::Rejected(why) => StoreError::Rejected(format!("{address}: {why}")),
+    }
+}

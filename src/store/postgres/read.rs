@@ -1,0 +1,106 @@
+//! Reads jobs, events, results and step outputs.
+//! Must not lock or change anything.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::postgres::Postgres;
+use sqlx::types::Json;
+use sqlx::{PgConnection, QueryBuilder};
+
+use super::row;
+use crate::event::{Event, Seq};
+use crate::job::{Job, JobId, JobType};
+use crate::store::{JobFilter, Position, StoreError};
+
+pub(super) async fn job(connection: &mut PgConnection, id: JobId) -> Result<Option<Job>, StoreError> {
+    let found = sqlx::query(concat!("SELECT ", job_columns!(), " FROM ai_jobs WHERE id = $1"))
+        .bind(id.0)
+        .fetch_optional(connection)
+        .await?;
+    found.map_or(Ok(None), |found| row::job(&found))
+}
+
+/// A job that is not completed has the origin application's `{}` in this column.
+pub(super) async fn result_data(connection: &mut PgConnection, id: JobId) -> Result<Option<Value>, StoreError> {
+    let found: Option<Option<Json<Value>>> =
+        sqlx::query_scalar("SELECT result_data FROM ai_jobs WHERE id = $1 AND status = 'completed'")
+            .bind(id.0)
+            .fetch_optional(connection)
+            .await?;
+    Ok(found.flatten().map(|Json(result)| result))
+}
+
+pub(super) async fn jobs(
+    connection: &mut PgConnection,
+    filter: &JobFilter,
+    after: Option<Position>,
+    limit: u32,
+) -> Result<Vec<Job>, StoreError> {
+    let mut query: QueryBuilder<Postgres> =
+        QueryBuilder::new(concat!("SELECT ", job_columns!(), " FROM ai_jobs WHERE job_type = ANY("));
+    query.push_bind(filter.job_type_names());
+    query.push(") AND status = ANY(");
+    query.push_bind(filter.status_names());
+    query.push(")");
+    if let Some(brand_id) = filter.brand_id {
+        query.push(" AND brand_id = ").push_bind(brand_id.0);
+    }
+    if let Some(Position { created_at, id }) = after {
+        query.push(" AND (created_at, id) < (").push_bind(created_at).push(", ").push_bind(id.0).push(")");
+    }
+    query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(i64::from(limit));
+    let rows = query.build().fetch_all(connection).await?;
+    rows.iter().filter_map(|found| row::job(found).transpose()).collect()
+}
+
+pub(super) async fn events_after(
+    connection: &mut PgConnection,
+    id: JobId,
+    cursor: Seq,
+    limit: u32,
+) -> Result<Vec<Event>, StoreError> {
+    let rows =
+        sqlx::query("SELECT seq, name, at, data FROM job_events WHERE job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
+            .bind(id.0)
+            .bind(cursor)
+            .bind(i64::from(limit))
+            .fetch_all(connection)
+            .await?;
+    rows.iter().map(|found| row::event(id, found)).collect()
+}
+
+pub(super) async fn step_output(
+    connection: &mut PgConnection,
+    id: JobId,
+    name: &str,
+) -> Result<Option<Value>, StoreError> {
+    let found: Option<Json<Value>> = sqlx::query_scalar("SELECT output FROM job_steps WHERE job_id = $1 AND name = $2")
+        .bind(id.0)
+        .bind(name)
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.map(|Json(output)| output))
+}
+
+pub(super) async fn recent_durations(
+    connection: &mut PgConnection,
+    job_type: JobType,
+    limit: u32,
+) -> Result<Vec<Duration>, StoreError> {
+    let seconds: Vec<f64> = sqlx::query_scalar(
+        "SELECT extract(epoch FROM completed_at - started_at)::float8 FROM ai_jobs
+         WHERE status = 'completed' AND job_type = $1 AND started_at <= completed_at
+         ORDER BY completed_at DESC LIMIT $2",
+    )
+    .bind(job_type.as_str())
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    Ok(seconds.into_iter().filter_map(|seconds| Duration::try_from_secs_f64(seconds).ok()).collect())
+}
+
+pub(super) async fn ping(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("SELECT 1").execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! Reads jobs and events out of PostgreSQL's rows.
+//! Must not run statements.
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use crate::event::{Event, EventName};
+use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
+use crate::store::StoreError;
+
+/// The job of a row of `job_columns!`; nothing if this version does not know its type or status.
+pub(super) fn job(row: &PgRow) -> Result<Option<Job>, StoreError> {
+    let job_type = row.try_get::<&str, _>("job_type")?.parse::<JobType>();
+    let status = row.try_get::<&str, _>("status")?.parse::<JobStatus>();
+    let (Ok(job_type), Ok(status)) = (job_type, status) else { return Ok(None) };
+    Ok(Some(Job {
+        id: JobId(row.try_get("id")?),
+        brand_id: BrandId(row.try_get("brand_id")?),
+        job_type,
+        status,
+        progress: row.try_get::<i32, _>("progress")?.clamp(0, 100) as u8,
+        current_step: row.try_get("current_step")?,
+        step: count(row, "step")?,
+        total_steps: count(row, "total_steps")?,
+        retry_count: count(row, "retry_count")?,
+        max_retries: count(row, "max_retries")?,
+        attempt: count(row, "attempt")?,
+        last_seq: row.try_get("last_seq")?,
+        pruned_through: row.try_get("pruned_through")?,
+        created_at: row.try_get("created_at")?,
+        started_at: row.try_get("started_at")?,
+        completed_at: row.try_get("completed_at")?,
+        result_id: row.try_get("result_id")?,
+        error_message: row.try_get("error_message")?,
+        error_code: row.try_get("error_code")?,
+    }))
+}
+
+/// A column that counts something; a negative number in a foreign row reads as none.
+pub(super) fn count(row: &PgRow, column: &str) -> Result<u32, StoreError> {
+    Ok(u32::try_from(row.try_get::<i32, _>(column)?).unwrap_or(0))
+}
+
+/// The event of a row of `seq, name, at, data`.
+///
+/// An unknown name is an error: to leave the event out would look like a loss.
+pub(super) fn event(job_id: JobId, row: &PgRow) -> Result<Event, StoreError> {
+    let seq = row.try_get("seq")?;
+    let name: EventName = row
+        .try_get::<&str, _>("name")?
+        .parse()
+        .map_err(|error| StoreError::Rejected(format!("event {seq} of job {job_id}: {error}")))?;
+    Ok(Event { job_id, seq, name, at: row.try_get("at")?, data: row.try_get("data")? })
+}

@@ -1,0 +1,78 @@
+//! Takes due jobs for their next attempt.
+//! Must not run beside another claim; the immediate transaction sees to it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::sqlite::Sqlite;
+use sqlx::types::Json;
+use sqlx::{Connection, QueryBuilder, Row, SqliteConnection};
+
+use super::row::microseconds;
+use super::{row, save};
+use crate::job::BrandId;
+use crate::store::plan::{CANDIDATES_PER_CLAIM, Candidate, plan_claim};
+use crate::store::{Claim, Claimed, StoreError, now};
+
+pub(super) async fn claim(
+    connection: &mut SqliteConnection,
+    claim: &Claim,
+    lease: Duration,
+) -> Result<Vec<Claimed>, StoreError> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let now = now();
+    let under_way = under_way(&mut transaction).await?;
+    let candidates = candidates(&mut transaction, claim, &under_way, now).await?;
+    let (plan, claimed) = plan_claim(claim, candidates, under_way, now);
+    save::save(&mut transaction, &plan, None, lease, now).await?;
+    transaction.commit().await?;
+    Ok(claimed)
+}
+
+/// How many jobs each brand is running.
+async fn under_way(connection: &mut SqliteConnection) -> Result<HashMap<BrandId, u32>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT brand_id, count(*) AS jobs FROM ai_jobs
+         WHERE status = 'processing' AND lease_expires_at IS NOT NULL GROUP BY brand_id",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|found| Ok((BrandId(found.try_get("brand_id")?), row::count(found, "jobs")?))).collect()
+}
+
+/// Due jobs of brands that have room, the oldest due first.
+async fn candidates(
+    connection: &mut SqliteConnection,
+    claim: &Claim,
+    under_way: &HashMap<BrandId, u32>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Candidate>, StoreError> {
+    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(concat!(
+        "SELECT ",
+        job_columns!(),
+        ", input_data FROM ai_jobs WHERE status = 'pending' AND run_at <= "
+    ));
+    query.push_bind(microseconds(now)).push(" AND job_type IN (");
+    let mut list = query.separated(", ");
+    for job_type in &claim.job_types {
+        list.push_bind(job_type.as_str());
+    }
+    query.push(") AND brand_id NOT IN (");
+    let mut list = query.separated(", ");
+    for (brand, _) in under_way.iter().filter(|(_, jobs)| **jobs >= claim.max_jobs_per_brand) {
+        list.push_bind(brand.0);
+    }
+    query.push(") ORDER BY run_at, created_at, id LIMIT ");
+    query.push_bind(i64::from(claim.limit) * i64::from(CANDIDATES_PER_CLAIM));
+    let rows = query.build().fetch_all(connection).await?;
+    let mut candidates = Vec::with_capacity(rows.len());
+    for found in &rows {
+        if let Some(job) = row::job(found)? {
+            let Json(input_data) = found.try_get::<Json<Value>, _>("input_data")?;
+            candidates.push(Candidate { job, input_data });
+        }
+    }
+    Ok(candidates)
+}

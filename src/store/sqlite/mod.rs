@@ -1,0 +1,187 @@
+//! The store in an SQLite file: opens it, lends connections, and answers the trait from one file for each verb.
+//! Must not decide what a write does to a job (`write` and `plan` do).
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use uuid::Uuid;
+
+use super::{
+    Claim, Claimed, Committed, JobFilter, Position, Store, StoreError, StoreSettings, migrations, nul::replace_nul,
+};
+use crate::event::{Event, Seq};
+use crate::job::{Attempt, Job, JobId, JobType};
+use crate::write::{Refusal, Write};
+use writer::Writer;
+
+mod claim;
+mod commit;
+mod lease;
+mod prune;
+mod read;
+mod row;
+mod save;
+mod statement;
+mod writer;
+
+/// How many connections read at once.
+const READERS: u32 = 4;
+/// How long a caller waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a statement waits for another process that has locked the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Batches are prepared in runs of powers of two, so that each kind of statement has nine shapes.
+const PREPARED_STATEMENTS: usize = 200;
+/// The log is cut back to this size after a checkpoint.
+const LOG_BYTES: &str = "67108864";
+
+/// Jobs and events in one SQLite file, in WAL mode with one writing connection.
+///
+/// `synchronous` is FULL: a commit returns when the log is on the disk. NORMAL would not lose the file's integrity but
+/// could lose the last commits in a power cut, after their events had been seen (sqlite.org/pragma.html#pragma_synchronous).
+pub struct SqliteStore {
+    writer: Writer,
+    readers: SqlitePool,
+    settings: StoreSettings,
+}
+
+impl SqliteStore {
+    /// Opens the file, creating it if it is missing, and migrates it.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] if the URL is malformed or names no file, if the folder does not exist, or if the file
+    /// is not such a database; [`StoreError::Unavailable`] if another process keeps it locked.
+    pub async fn open(url: &str, settings: StoreSettings) -> Result<SqliteStore, StoreError> {
+        let options = options(url)?;
+        let path = options.get_filename().to_owned();
+        has_folder(&path)?;
+        let store = SqliteStore::open_file(options, settings).await;
+        store.map_err(|error| match error {
+            StoreError::Unavailable(why) => StoreError::Unavailable(format!("{}: {why}", path.display())),
+            StoreError::Rejected(why) => StoreError::Rejected(format!("{}: {why}", path.display())),
+        })
+    }
+
+    async fn open_file(options: SqliteConnectOptions, settings: StoreSettings) -> Result<SqliteStore, StoreError> {
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.clone().create_if_missing(false).read_only(true));
+        let writer = Writer::new(options);
+        let mut connection = writer.lend().await?;
+        // sqlx has no lock for SQLite's migrations: two processes that start at once would both create the tables.
+        let mut transaction = connection.get().begin_with("BEGIN IMMEDIATE").await?;
+        migrations::run(&migrations::for_sqlite(), &mut *transaction).await?;
+        transaction.commit().await?;
+        connection.give_back();
+        Ok(SqliteStore { writer, readers, settings })
+    }
+}
+
+/// Runs a verb on the writing connection, which is kept if the verb came to an end.
+macro_rules! on_writer {
+    ($store:expr, $connection:ident => $verb:expr) => {{
+        let mut lent = $store.writer.lend().await?;
+        let $connection = lent.get();
+        let outcome = $verb.await;
+        lent.give_back();
+        outcome
+    }};
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn commit(&self, batch: Uuid, writes: &[Write]) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
+        let writes = replace_nul(writes);
+        on_writer!(self, connection => commit::commit(connection, batch, &writes, self.settings))
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
+        if claim.limit == 0 || claim.job_types.is_empty() {
+            return Ok(Vec::new());
+        }
+        on_writer!(self, connection => claim::claim(connection, claim, self.settings.lease))
+    }
+
+    async fn heartbeat(&self, held: &[(JobId, Attempt)]) -> Result<Vec<(JobId, Attempt)>, StoreError> {
+        on_writer!(self, connection => lease::extend(connection, held, self.settings.lease))
+    }
+
+    async fn expired_leases(&self, limit: u32) -> Result<Vec<(JobId, Attempt)>, StoreError> {
+        lease::expired(&self.readers, limit).await
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        read::job(&self.readers, id).await
+    }
+
+    async fn result_data(&self, id: JobId) -> Result<Option<Value>, StoreError> {
+        read::result_data(&self.readers, id).await
+    }
+
+    async fn jobs(&self, filter: &JobFilter, after: Option<Position>, limit: u32) -> Result<Vec<Job>, StoreError> {
+        read::jobs(&self.readers, filter, after, limit).await
+    }
+
+    async fn events_after(&self, id: JobId, cursor: Seq, limit: u32) -> Result<Vec<Event>, StoreError> {
+        read::events_after(&self.readers, id, cursor, limit).await
+    }
+
+    async fn step_output(&self, id: JobId, name: &str) -> Result<Option<Value>, StoreError> {
+        read::step_output(&self.readers, id, name).await
+    }
+
+    async fn recent_durations(&self, job_type: JobType, limit: u32) -> Result<Vec<Duration>, StoreError> {
+        read::recent_durations(&self.readers, job_type, limit).await
+    }
+
+    async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError> {
+        on_writer!(self, connection => prune::prune(connection, deltas_before, events_before))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        read::ping(&self.readers).await
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(StoreError::Rejected("DATABASE_URL must name a file: SQLite in memory loses all jobs".to_owned()));
+    }
+    let options = SqliteConnectOptions::from_str(url).map_err(|error| {
+        StoreError::Rejected(format!("DATABASE_URL is not an SQLite address (sqlite://path): {error}"))
+    })?;
+    Ok(options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .pragma("journal_size_limit", LOG_BYTES)
+        .statement_cache_capacity(PREPARED_STATEMENTS))
+}
+
+fn has_folder(path: &Path) -> Result<(), StoreError> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => Err(StoreError::Rejected(format!(
+            "{}: the folder {} does not exist; create it or change DATABASE_URL",
+            path.display(),
+            folder.display()
+        ))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,114 @@
+//! Reads jobs, events, results and step outputs.
+//! Must not change anything.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::QueryBuilder;
+use sqlx::sqlite::{Sqlite, SqlitePool};
+use sqlx::types::Json;
+
+use super::row::{self, microseconds};
+use crate::event::{Event, Seq};
+use crate::job::{Job, JobId, JobType};
+use crate::store::{JobFilter, Position, StoreError};
+
+pub(super) async fn job(readers: &SqlitePool, id: JobId) -> Result<Option<Job>, StoreError> {
+    let found = sqlx::query(concat!("SELECT ", job_columns!(), " FROM ai_jobs WHERE id = ?"))
+        .bind(id.0)
+        .fetch_optional(readers)
+        .await?;
+    found.map_or(Ok(None), |found| row::job(&found))
+}
+
+/// A job that is not completed has the origin application's `{}` in this column.
+pub(super) async fn result_data(readers: &SqlitePool, id: JobId) -> Result<Option<Value>, StoreError> {
+    let found: Option<Option<Json<Value>>> =
+        sqlx::query_scalar("SELECT result_data FROM ai_jobs WHERE id = ? AND status = 'completed'")
+            .bind(id.0)
+            .fetch_optional(readers)
+            .await?;
+    Ok(found.flatten().map(|Json(result)| result))
+}
+
+pub(super) async fn jobs(
+    readers: &SqlitePool,
+    filter: &JobFilter,
+    after: Option<Position>,
+    limit: u32,
+) -> Result<Vec<Job>, StoreError> {
+    let mut query: QueryBuilder<Sqlite> =
+        QueryBuilder::new(concat!("SELECT ", job_columns!(), " FROM ai_jobs WHERE +job_type IN ("));
+    push_names(&mut query, filter.job_type_names());
+    query.push(") AND +status IN (");
+    push_names(&mut query, filter.status_names());
+    query.push(")");
+    if let Some(brand_id) = filter.brand_id {
+        query.push(" AND brand_id = ").push_bind(brand_id.0);
+    }
+    if let Some(Position { created_at, id }) = after {
+        query
+            .push(" AND (created_at, id) < (")
+            .push_bind(microseconds(created_at))
+            .push(", ")
+            .push_bind(id.0)
+            .push(")");
+    }
+    query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit);
+    let rows = query.build().fetch_all(readers).await?;
+    rows.iter().filter_map(|found| row::job(found).transpose()).collect()
+}
+
+fn push_names(query: &mut QueryBuilder<Sqlite>, names: Vec<&'static str>) {
+    let mut list = query.separated(", ");
+    for name in names {
+        list.push_bind(name);
+    }
+}
+
+pub(super) async fn events_after(
+    readers: &SqlitePool,
+    id: JobId,
+    cursor: Seq,
+    limit: u32,
+) -> Result<Vec<Event>, StoreError> {
+    let rows =
+        sqlx::query("SELECT seq, name, at, data FROM job_events WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?")
+            .bind(id.0)
+            .bind(cursor)
+            .bind(limit)
+            .fetch_all(readers)
+            .await?;
+    rows.iter().map(|found| row::event(id, found)).collect()
+}
+
+pub(super) async fn step_output(readers: &SqlitePool, id: JobId, name: &str) -> Result<Option<Value>, StoreError> {
+    let found: Option<Json<Value>> = sqlx::query_scalar("SELECT output FROM job_steps WHERE job_id = ? AND name = ?")
+        .bind(id.0)
+        .bind(name)
+        .fetch_optional(readers)
+        .await?;
+    Ok(found.map(|Json(output)| output))
+}
+
+pub(super) async fn recent_durations(
+    readers: &SqlitePool,
+    job_type: JobType,
+    limit: u32,
+) -> Result<Vec<Duration>, StoreError> {
+    let microseconds: Vec<i64> = sqlx::query_scalar(
+        "SELECT completed_at - started_at FROM ai_jobs
+         WHERE status = 'completed' AND job_type = ? AND started_at <= completed_at
+         ORDER BY completed_at DESC LIMIT ?",
+    )
+    .bind(job_type.as_str())
+    .bind(limit)
+    .fetch_all(readers)
+    .await?;
+    Ok(microseconds.into_iter().map(|duration| Duration::from_micros(duration.unsigned_abs())).collect())
+}
+
+pub(super) async fn ping(readers: &SqlitePool) -> Result<(), StoreError> {
+    sqlx::query("SELECT 1 FROM ai_jobs LIMIT 1").execute(readers).await?;
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! Writes a plan: one statement for each table and kind of change, with a parameter for each value of each row.
+//! Must not begin or end the transaction.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::SqliteConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::row::{microseconds, microseconds_after};
+use super::statement::{over_rows, runs};
+use crate::event::Event;
+use crate::job::Job;
+use crate::store::plan::{ChangedJob, Plan, StepOutput};
+use crate::write::{BrandIntelligenceRow, LeaseChange, ResultRow};
+
+/// Makes the plan part of the transaction. `batch` is remembered with the jobs; a claim has none and leaves theirs.
+pub(super) async fn save(
+    connection: &mut SqliteConnection,
+    plan: &Plan<'_>,
+    batch: Option<Uuid>,
+    lease: Duration,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    insert_jobs(connection, &plan.to_create().collect::<Vec<_>>(), batch, now).await?;
+    update_moved_jobs(connection, &plan.to_update(true), batch, lease, now).await?;
+    update_progress(connection, &plan.to_update(false), batch, lease, now).await?;
+    insert_events(connection, &plan.events).await?;
+    insert_step_outputs(connection, &plan.step_outputs, now).await?;
+    for (job, row) in plan.result_rows() {
+        match row {
+            ResultRow::BrandIntelligence(row) => insert_brand_intelligence(connection, job, row, now).await?,
+        }
+    }
+    Ok(())
+}
+
+/// A job that nobody has claimed has none of the members that an attempt sets.
+async fn insert_jobs(
+    connection: &mut SqliteConnection,
+    created: &[(&ChangedJob<'_>, &Value)],
+    batch: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    for run in runs(created) {
+        let mut query = over_rows(
+            "INSERT INTO ai_jobs (id, brand_id, job_type, status, input_data, current_step, total_steps, max_retries,
+                                  last_seq, created_at, updated_at, completed_at, run_at, last_batch) VALUES",
+            run.len(),
+            14,
+            "",
+        );
+        for (ChangedJob { job, .. }, input) in run {
+            query = query
+                .bind(job.id.0)
+                .bind(job.brand_id.0)
+                .bind(job.job_type.as_str())
+                .bind(job.status.as_str())
+                .bind(Json(*input))
+                .bind(&job.current_step)
+                .bind(job.total_steps)
+                .bind(job.max_retries)
+                .bind(job.last_seq)
+                .bind(microseconds(job.created_at))
+                .bind(microseconds(now))
+                .bind(job.completed_at.map(microseconds))
+                .bind(microseconds(now))
+                .bind(batch);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn update_moved_jobs(
+    connection: &mut SqliteConnection,
+    jobs: &[&ChangedJob<'_>],
+    batch: Option<Uuid>,
+    lease: Duration,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    for run in runs(jobs) {
+        let mut query = over_rows(
+            "WITH c (id, status, progress, current_step, step, retry_count, attempt, last_seq, started_at,
+                     completed_at, result_id, result_data, error_message, error_code, keeps_lease, lease_expires_at,
+                     run_at) AS (VALUES",
+            run.len(),
+            17,
+            ") UPDATE ai_jobs
+             SET status = c.status, progress = c.progress, current_step = c.current_step, step = c.step,
+                 retry_count = c.retry_count, attempt = c.attempt, last_seq = c.last_seq, started_at = c.started_at,
+                 completed_at = c.completed_at, result_id = c.result_id,
+                 result_data = coalesce(c.result_data, ai_jobs.result_data), error_message = c.error_message,
+                 error_code = c.error_code,
+                 lease_expires_at = iif(c.keeps_lease, ai_jobs.lease_expires_at, c.lease_expires_at),
+                 run_at = coalesce(c.run_at, ai_jobs.run_at), pruned = 'nothing',
+                 last_batch = coalesce(?, ai_jobs.last_batch), updated_at = ?
+             FROM c WHERE ai_jobs.id = c.id",
+        );
+        for ChangedJob { job, lease: change, delay, result, .. } in run {
+            query = query
+                .bind(job.id.0)
+                .bind(job.status.as_str())
+                .bind(job.progress)
+                .bind(&job.current_step)
+                .bind(job.step)
+                .bind(job.retry_count)
+                .bind(job.attempt)
+                .bind(job.last_seq)
+                .bind(job.started_at.map(microseconds))
+                .bind(job.completed_at.map(microseconds))
+                .bind(job.result_id)
+                .bind(result.map(|result| Json(&result.result_data)))
+                .bind(&job.error_message)
+                .bind(&job.error_code)
+                .bind(*change == LeaseChange::Keep)
+                .bind((*change == LeaseChange::Extend).then(|| microseconds_after(now, lease)))
+                .bind(delay.map(|delay| microseconds_after(now, delay)));
+        }
+        query.bind(batch).bind(microseconds(now)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Sets no column that an index has, so that SQLite leaves the indexes alone.
+async fn update_progress(
+    connection: &mut SqliteConnection,
+    jobs: &[&ChangedJob<'_>],
+    batch: Option<Uuid>,
+    lease: Duration,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    for run in runs(jobs) {
+        let mut query = over_rows(
+            "WITH c (id, progress, current_step, step, last_seq) AS (VALUES",
+            run.len(),
+            5,
+            ") UPDATE ai_jobs
+             SET progress = c.progress, current_step = c.current_step, step = c.step, last_seq = c.last_seq,
+                 lease_expires_at = ?, last_batch = coalesce(?, ai_jobs.last_batch), updated_at = ?
+             FROM c WHERE ai_jobs.id = c.id",
+        );
+        for ChangedJob { job, .. } in run {
+            query = query.bind(job.id.0).bind(job.progress).bind(&job.current_step).bind(job.step).bind(job.last_seq);
+        }
+        query
+            .bind(microseconds_after(now, lease))
+            .bind(batch)
+            .bind(microseconds(now))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn insert_events(connection: &mut SqliteConnection, events: &[Event]) -> Result<(), sqlx::Error> {
+    for run in runs(events) {
+        let mut query = over_rows("INSERT INTO job_events (job_id, seq, name, at, data) VALUES", run.len(), 5, "");
+        for event in run {
+            query = query
+                .bind(event.job_id.0)
+                .bind(event.seq)
+                .bind(event.name.as_str())
+                .bind(microseconds(event.at))
+                .bind(&event.data);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn insert_step_outputs(
+    connection: &mut SqliteConnection,
+    steps: &[StepOutput<'_>],
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    for run in runs(steps) {
+        let mut query = over_rows(
+            "INSERT INTO job_steps (job_id, name, attempt, output, finished_at) VALUES",
+            run.len(),
+            5,
+            "ON CONFLICT (job_id, name) DO NOTHING",
+        );
+        for step in run {
+            query = query
+                .bind(step.job_id.0)
+                .bind(step.name)
+                .bind(step.attempt)
+                .bind(Json(step.output))
+                .bind(microseconds(now));
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn insert_brand_intelligence(
+    connection: &mut SqliteConnection,
+    job: &Job,
+    row: &BrandIntelligenceRow,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO brand_intelligence (id, brand_id, brand_name, tagline, mission, vision, \"values\", brand_tone,
+             brand_voice, messaging_themes, industry, target_market, unique_value_proposition, key_messages,
+             content_themes, pages_analyzed, analysis_confidence, raw_analysis, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, round(min(max(?, 0), 1), 2), ?, ?, ?)",
+    )
+    .bind(row.id)
+    .bind(job.brand_id.0)
+    .bind(&row.brand_name)
+    .bind(&row.tagline)
+    .bind(&row.mission)
+    .bind(&row.vision)
+    .bind(Json(&row.values))
+    .bind(&row.brand_tone)
+    .bind(Json(&row.brand_voice))
+    .bind(Json(&row.messaging_themes))
+    .bind(&row.industry)
+    .bind(&row.target_market)
+    .bind(&row.unique_value_proposition)
+    .bind(Json(&row.key_messages))
+    .bind(Json(&row.content_themes))
+    .bind(row.pages_analyzed)
+    .bind(row.analysis_confidence)
+    .bind(Json(&row.raw_analysis))
+    .bind(microseconds(now))
+    .bind(microseconds(now))
+    .execute(connection)
+    .await?;
+    Ok(())
+}

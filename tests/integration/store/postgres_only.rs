@@ -1,0 +1,135 @@
+//! What only PostgreSQL has: brands of the origin application, other sessions' locks, connections that die.
+
+use jobcast::write::{Action, Refusal, Write};
+use sqlx::{Connection, PgConnection};
+
+use super::*;
+use crate::databases::TestDatabase;
+
+/// As in the origin application's database.
+const BRANDS: &str = "
+    CREATE TABLE brands (id UUID PRIMARY KEY);
+    ALTER TABLE ai_jobs ADD FOREIGN KEY (brand_id) REFERENCES brands (id) ON DELETE CASCADE;";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brand_that_does_not_exist_is_refused_to_its_own_write_alone() {
+    let database = TestDatabase::postgres().await;
+    let store = database.store(settings()).await;
+    database.execute(BRANDS).await;
+    let known = brand();
+    database.execute(&format!("INSERT INTO brands VALUES ('{known}')")).await;
+    let writes = [create(known), create(brand())];
+    let refused = store.commit(Uuid::new_v4(), &writes).await;
+    assert!(matches!(refused, Err(StoreError::Rejected(_))), "{refused:?}");
+    commit_one(&*store, writes[0].clone()).await.unwrap();
+    assert_eq!(commit_one(&*store, writes[1].clone()).await, Err(Refusal::UnknownBrand));
+    assert_eq!(store.job(writes[1].job_id).await.unwrap(), None);
+    // The brand goes, and with it all that is about its jobs.
+    database.execute("DELETE FROM brands").await;
+    assert_eq!(database.number("SELECT count(*) FROM job_events").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminated_connection_is_unavailable_and_replaced() {
+    let database = TestDatabase::postgres().await;
+    let store = database.store(settings()).await;
+    let job = processing(&*store).await;
+    let mut blocker = PgConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT 1 FROM ai_jobs FOR UPDATE").execute(&mut blocker).await.unwrap();
+    let batch = Uuid::new_v4();
+    let writes = [delta(job.id, 1, "a")];
+    let waiting = {
+        let (store, writes) = (store.clone(), writes.clone());
+        tokio::spawn(async move { store.commit(batch, &writes).await })
+    };
+    let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                     WHERE datname = current_database() AND application_name = 'jobcast' AND wait_event_type = 'Lock'";
+    eventually("the commit waits for its lock and is terminated", async || {
+        (database.number(terminate).await > 0).then_some(())
+    })
+    .await;
+    let answer = waiting.await.unwrap();
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+    drop(blocker);
+    let outcomes = commit_until_answered(&*store, batch, &writes).await;
+    assert!(!outcomes[0].as_ref().unwrap().again);
+
+    // All connections at once, while they are idle.
+    let terminate_all = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                         WHERE datname = current_database() AND application_name = 'jobcast'";
+    assert!(database.number(terminate_all).await > 0);
+    eventually("the store answers again", async || store.ping().await.ok()).await;
+    commit_until_answered(&*store, Uuid::new_v4(), &writes).await;
+    assert_eq!(seqs(&*store, job.id).await, [1, 2, 3, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_dropped_while_it_waits_leaves_no_open_transaction() {
+    let database = TestDatabase::postgres().await;
+    let store = database.store(settings()).await;
+    let job = processing(&*store).await;
+    let mut blocker = PgConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT 1 FROM ai_jobs FOR UPDATE").execute(&mut blocker).await.unwrap();
+    let waiting = {
+        let store = store.clone();
+        tokio::spawn(async move { store.commit(Uuid::new_v4(), &[delta(job.id, 1, "never")]).await })
+    };
+    let waits = "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name = 'jobcast' AND wait_event_type = 'Lock'";
+    eventually("the commit waits", async || (database.number(waits).await > 0).then_some(())).await;
+    waiting.abort();
+    assert!(waiting.await.unwrap_err().is_cancelled());
+    sqlx::raw_sql("ROLLBACK").execute(&mut blocker).await.unwrap();
+    let open = "SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = 'jobcast' AND state <> 'idle'";
+    eventually("no session is in a transaction", async || (database.number(open).await == 0).then_some(())).await;
+    commit_one(&*store, delta(job.id, 1, "a")).await.unwrap();
+    assert_eq!(seqs(&*store, job.id).await, [1, 2, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_does_not_wait_for_another_that_froze() {
+    let database = TestDatabase::postgres().await;
+    let store = database.store(settings()).await;
+    let job = created(&*store, brand()).await;
+    let mut frozen = PgConnection::connect(&database.url).await.unwrap();
+    let key = i64::from_be_bytes(*b"jobcast\0");
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(key).execute(&mut frozen).await.unwrap();
+    assert!(claim_all(&*store).await.is_empty());
+    commit_one(&*store, Write { job_id: JobId::new(), action: Action::Create(new_job(brand())) }).await.unwrap();
+    frozen.close().await.unwrap();
+    let claimed =
+        eventually("the job is claimed", async || Some(claim_all(&*store).await).filter(|claimed| !claimed.is_empty()))
+            .await;
+    assert_eq!(claimed[0].job.id, job.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_passes_over_a_job_that_is_being_changed() {
+    let database = TestDatabase::postgres().await;
+    let store = database.store(settings()).await;
+    let (locked, free) = (created(&*store, brand()).await, created(&*store, brand()).await);
+    let mut other = PgConnection::connect(&database.url).await.unwrap();
+    let mut transaction = other.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM ai_jobs WHERE id = $1 FOR UPDATE")
+        .bind(locked.id.0)
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    let claimed: Vec<_> = claim_all(&*store).await.into_iter().map(|claimed| claimed.job.id).collect();
+    assert_eq!(claimed, [free.id]);
+    transaction.rollback().await.unwrap();
+    assert_eq!(claim_all(&*store).await[0].job.id, locked.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_session_is_bounded() {
+    let database = TestDatabase::postgres().await;
+    let store = database.store(settings()).await;
+    let job = processing(&*store).await;
+    let mut blocker = PgConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT 1 FROM ai_jobs FOR UPDATE").execute(&mut blocker).await.unwrap();
+    let answer = store.commit(Uuid::new_v4(), &[delta(job.id, 1, "a")]).await;
+    let Err(StoreError::Unavailable(why)) = answer else { panic!("{answer:?}") };
+    assert!(why.contains("lock timeout"), "{why}");
+}

@@ -1,0 +1,117 @@
+//! Lists, pages, durations.
+
+use jobcast::job::{JobStatus, JobType};
+use jobcast::store::{JobFilter, Position};
+use jobcast::write::{Action, Write};
+
+use super::*;
+use crate::databases::TestDatabase;
+
+on_both_databases!(
+    pages_hold_every_job_once_also_with_equal_times,
+    filters_narrow_the_list,
+    events_are_read_in_pages,
+    durations_are_those_of_the_latest_completed_jobs,
+    a_removed_job_takes_its_events_and_outputs_along,
+    a_closed_store_is_unavailable,
+);
+
+async fn pages_hold_every_job_once_also_with_equal_times(database: TestDatabase) {
+    let store = database.store(settings()).await;
+    let mut expected = Vec::new();
+    for _ in 0..2 {
+        let creates: Vec<Write> = (0..5).map(|_| create(brand())).collect();
+        expected.extend(commit(&*store, &creates).await.into_iter().map(|outcome| outcome.unwrap().job));
+    }
+    assert_eq!(expected[0].created_at, expected[4].created_at, "one batch, one instant");
+    expected.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.jobs(&JobFilter::default(), after, 3).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(Position { created_at: last.created_at, id: last.id });
+        listed.extend(page);
+        assert!(listed.len() <= expected.len(), "no page repeats");
+    }
+    assert_eq!(listed, expected);
+}
+
+async fn filters_narrow_the_list(database: TestDatabase) {
+    let store = database.store(settings()).await;
+    let (one, other) = (brand(), brand());
+    let cancelled = created(&*store, one).await.id;
+    let waiting = created(&*store, one).await.id;
+    let elsewhere = created(&*store, other).await.id;
+    commit_one(&*store, Write { job_id: cancelled, action: Action::Cancel }).await.unwrap();
+    let list = async |brand_id, status, job_type| {
+        let jobs = store.jobs(&JobFilter { brand_id, status, job_type }, None, 100).await.unwrap();
+        jobs.into_iter().map(|job| job.id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(None, None, None).await, [elsewhere, waiting, cancelled]);
+    assert_eq!(list(Some(one), None, None).await, [waiting, cancelled]);
+    assert_eq!(list(None, Some(JobStatus::Cancelled), None).await, [cancelled]);
+    let all = list(Some(one), Some(JobStatus::Pending), Some(JobType::BrandIntelligence)).await;
+    assert_eq!(all, [waiting]);
+    assert!(list(Some(other), Some(JobStatus::Cancelled), None).await.is_empty());
+}
+
+async fn events_are_read_in_pages(database: TestDatabase) {
+    let store = database.store(settings()).await;
+    let job = processing(&*store).await;
+    let other = processing(&*store).await;
+    let writes: Vec<Write> = (0..20).map(|n| delta([job.id, other.id][n % 2], 1, &n.to_string())).collect();
+    commit(&*store, &writes).await;
+    let mut cursor = 0;
+    let mut read = Vec::new();
+    loop {
+        let page = store.events_after(job.id, cursor, 5).await.unwrap();
+        let Some(last) = page.last() else { break };
+        cursor = last.seq;
+        read.extend(page.iter().map(|event| event.seq));
+    }
+    assert_eq!(read, (1..=12).collect::<Vec<i64>>());
+    assert!(store.events_after(job.id, 99, 5).await.unwrap().is_empty());
+}
+
+async fn durations_are_those_of_the_latest_completed_jobs(database: TestDatabase) {
+    let store = database.store(settings()).await;
+    let failed = processing(&*store).await;
+    commit_one(&*store, report(failed.id, 1, Report::Fail(failure()))).await.unwrap();
+    let mut expected = Vec::new();
+    for _ in 0..3 {
+        let job = processing(&*store).await;
+        let done = commit_one(&*store, complete(job.id, 1)).await.unwrap().job;
+        expected.insert(0, (done.completed_at.unwrap() - done.started_at.unwrap()).to_std().unwrap());
+    }
+    assert_eq!(store.recent_durations(JobType::BrandIntelligence, 10).await.unwrap(), expected);
+    assert_eq!(store.recent_durations(JobType::BrandIntelligence, 2).await.unwrap(), expected[..2]);
+}
+
+async fn a_removed_job_takes_its_events_and_outputs_along(database: TestDatabase) {
+    let store = database.store(settings()).await;
+    let job = processing(&*store).await;
+    let output = Report::StepOutput { name: "s".to_owned(), output: json!(1) };
+    commit_one(&*store, report(job.id, 1, output)).await.unwrap();
+    database.execute("DELETE FROM ai_jobs").await;
+    assert_eq!(database.number("SELECT count(*) FROM job_events").await, 0);
+    assert_eq!(database.number("SELECT count(*) FROM job_steps").await, 0);
+}
+
+async fn a_closed_store_is_unavailable(database: TestDatabase) {
+    let store = database.store(settings()).await;
+    let job = created(&*store, brand()).await;
+    store.ping().await.unwrap();
+    store.close().await;
+    let answers = [
+        store.ping().await.err(),
+        store.job(job.id).await.err(),
+        store.commit(Uuid::new_v4(), &[create(brand())]).await.err(),
+        store.claim(&claim_of(1, 1)).await.err(),
+    ];
+    for error in answers {
+        assert!(matches!(error, Some(StoreError::Unavailable(_))), "{error:?}");
+    }
+    let reopened = database.store(settings()).await;
+    assert_eq!(stored(&*reopened, job.id).await, job);
+}
