@@ -4,5 +4,8 @@
 
 pub mod event;
 pub mod job;
-pub mod store;
 pub mod write;
+
+pub mod store;
+
+pub mod upstream;

@@ -1,0 +1,197 @@
+//! Puts an answer together from the stream's events, and reads the JSON in it when it is whole.
+//! It does not read the stream, and keeps nothing of what Claude thinks.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::super::error::UpstreamError;
+use super::super::{json, text};
+use super::wire::{ContentBlock, Delta, Message, MessageChange, StopDetails, StreamEvent, Usage};
+use super::{ClaudeAnswer, ClaudeEvent, failure};
+
+/// What has come of one answer.
+pub(super) struct PartialAnswer {
+    model: String,
+    message_id: Option<String>,
+    /// By their index, which is their order.
+    blocks: BTreeMap<u64, Block>,
+    usage: Usage,
+    stop_reason: Option<String>,
+    stop_details: Option<StopDetails>,
+    text_bytes: usize,
+    text_limit: usize,
+}
+
+#[derive(Default)]
+struct Block {
+    kind: BlockKind,
+    text: String,
+}
+
+#[derive(Default, PartialEq, Eq)]
+enum BlockKind {
+    #[default]
+    Text,
+    /// The input of a tool, in JSON.
+    ToolInput,
+    Other,
+}
+
+impl PartialAnswer {
+    pub(super) fn new(text_limit: usize) -> Self {
+        Self {
+            model: String::new(),
+            message_id: None,
+            blocks: BTreeMap::new(),
+            usage: Usage::default(),
+            stop_reason: None,
+            stop_details: None,
+            text_bytes: 0,
+            text_limit,
+        }
+    }
+
+    /// Takes the next event and gives what a reader should hear of it.
+    pub(super) fn take(&mut self, event: StreamEvent) -> Result<Option<ClaudeEvent>, UpstreamError> {
+        match event {
+            StreamEvent::MessageStart { message } => Ok(Some(self.start(message))),
+            StreamEvent::ContentBlockStart { index, content_block } => self.start_block(index, content_block),
+            StreamEvent::ContentBlockDelta { index, delta } => self.extend_block(index, delta),
+            StreamEvent::MessageDelta { delta, usage } => {
+                self.change(delta, usage);
+                Ok(None)
+            }
+            StreamEvent::MessageStop => self.complete().map(|answer| Some(ClaudeEvent::Complete(answer))),
+            StreamEvent::Error { error, request_id } => Err(failure::of_event(error, request_id)),
+            StreamEvent::Unknown => Ok(None),
+        }
+    }
+
+    fn start(&mut self, message: Message) -> ClaudeEvent {
+        self.model = text::clean(&message.model, 100);
+        self.message_id = message.id.map(|id| text::clean(&id, 100));
+        self.count(message.usage);
+        ClaudeEvent::Started { model: self.model.clone() }
+    }
+
+    fn start_block(&mut self, index: u64, block: ContentBlock) -> Result<Option<ClaudeEvent>, UpstreamError> {
+        let (kind, first) = match block {
+            ContentBlock::Text { text } => (BlockKind::Text, text),
+            // An empty object stands for an input that is still to come.
+            ContentBlock::ToolUse { input: Value::Object(input) } if !input.is_empty() => {
+                (BlockKind::ToolInput, Value::Object(input).to_string())
+            }
+            ContentBlock::ToolUse { .. } => (BlockKind::ToolInput, String::new()),
+            ContentBlock::Thinking | ContentBlock::RedactedThinking => {
+                self.blocks.insert(index, Block { kind: BlockKind::Other, text: String::new() });
+                return Ok(Some(ClaudeEvent::Thinking));
+            }
+            ContentBlock::Unknown => (BlockKind::Other, String::new()),
+        };
+        self.blocks.insert(index, Block { kind, text: String::new() });
+        self.extend(index, first)
+    }
+
+    fn extend_block(&mut self, index: u64, delta: Delta) -> Result<Option<ClaudeEvent>, UpstreamError> {
+        match delta {
+            Delta::TextDelta { text } => self.extend(index, text),
+            Delta::InputJsonDelta { partial_json } => self.extend(index, partial_json),
+            Delta::ThinkingDelta => Ok(Some(ClaudeEvent::Thinking)),
+            Delta::Unknown => Ok(None),
+        }
+    }
+
+    fn extend(&mut self, index: u64, more: String) -> Result<Option<ClaudeEvent>, UpstreamError> {
+        let block = self.blocks.entry(index).or_default();
+        if block.kind == BlockKind::Other || more.is_empty() {
+            return Ok(None);
+        }
+        self.text_bytes += more.len();
+        if self.text_bytes > self.text_limit {
+            return Err(failure::too_long(self.text_limit));
+        }
+        block.text.push_str(&more);
+        Ok(Some(ClaudeEvent::Text(more)))
+    }
+
+    fn change(&mut self, change: MessageChange, usage: Usage) {
+        self.stop_reason = change.stop_reason.or(self.stop_reason.take());
+        self.stop_details = change.stop_details.or(self.stop_details.take());
+        self.count(usage);
+    }
+
+    fn count(&mut self, usage: Usage) {
+        let known = &mut self.usage;
+        known.input_tokens = usage.input_tokens.or(known.input_tokens);
+        known.output_tokens = usage.output_tokens.or(known.output_tokens);
+        known.cache_read_input_tokens = usage.cache_read_input_tokens.or(known.cache_read_input_tokens);
+        known.cache_creation_input_tokens = usage.cache_creation_input_tokens.or(known.cache_creation_input_tokens);
+    }
+
+    /// The stop reasons of UPSTREAMS §3.4. The answer is sure to be whole only where Claude ended it itself; with a
+    /// reason that is not known here, it is taken if it holds an object.
+    fn complete(&mut self) -> Result<ClaudeAnswer, UpstreamError> {
+        let stop_reason = text::clean(&self.stop_reason.take().unwrap_or_default(), 100);
+        let kind = match stop_reason.as_str() {
+            "max_tokens" | "model_context_window_exceeded" => return Err(failure::truncated(&stop_reason)),
+            "refusal" => return Err(failure::refused(self.stop_details.take().unwrap_or_default())),
+            "tool_use" => BlockKind::ToolInput,
+            _ => BlockKind::Text,
+        };
+        let text = self.joined(&kind);
+        let json = object_in(&text).ok_or_else(|| match stop_reason.as_str() {
+            "end_turn" | "stop_sequence" | "tool_use" => failure::no_object(),
+            _ => failure::unexpected_stop(&stop_reason),
+        })?;
+        Ok(ClaudeAnswer {
+            text,
+            json,
+            model: std::mem::take(&mut self.model),
+            stop_reason,
+            input_tokens: self.usage.input_tokens.unwrap_or(0),
+            output_tokens: self.usage.output_tokens.unwrap_or(0),
+            cache_read_input_tokens: self.usage.cache_read_input_tokens.unwrap_or(0),
+            cache_creation_input_tokens: self.usage.cache_creation_input_tokens.unwrap_or(0),
+            request_id: None,
+            message_id: self.message_id.take(),
+        })
+    }
+
+    fn joined(&self, kind: &BlockKind) -> String {
+        self.blocks.values().filter(|block| block.kind == *kind).map(|block| block.text.as_str()).collect()
+    }
+}
+
+/// The JSON object that the text is, else the outermost `{…}` in it: what is left without code fences and remarks.
+fn object_in(text: &str) -> Option<Value> {
+    let object = |text: &str| json::parse(text).ok().filter(Value::is_object);
+    object(text).or_else(|| object(text.get(text.find('{')?..=text.rfind('}')?)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_object_is_found_in_fences_and_remarks() {
+        let expected = json!({"a": {"b": "}"}});
+        for text in [
+            "{\"a\":{\"b\":\"}\"}}",
+            " \n{\"a\":{\"b\":\"}\"}}\n",
+            "```json\n{\"a\":{\"b\":\"}\"}}\n```",
+            "Here it is:\n```\n{\"a\":{\"b\":\"}\"}}\n```\nAnything else?",
+        ] {
+            assert_eq!(object_in(text), Some(expected.clone()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_without_an_object_has_none() {
+        for text in ["", "I cannot do that.", "[1]", "\"{}", "}{", "{\"a\":", "null", "{\"a\":1} and {\"b\":2}"] {
+            assert_eq!(object_in(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What can go wrong with a call to Claude, in words for the person, and whether another try may help.
+//! It does not read the event stream; it reads the bodies of answers that are not one.
+//!
+//! The rules are those of Anthropic's documentation and SDKs (UPSTREAMS §3.6): the status is judged first, and a type
+//! of error that is not known is no reason to fail differently.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use reqwest_eventsource::Error as SourceError;
+
+use super::super::error::{Retry, UpstreamError};
+use super::super::{http, text};
+use super::wire::{ApiError, ErrorBody, StopDetails};
+use super::{SPEAKER, UPSTREAM};
+
+/// The `error_code` of a rate limit that is the account's monthly cap: no wait within a job's life helps.
+const SPEND_LIMIT: &str = "enforced_spend_limit_reached";
+
+/// The failure that an item of the event source stands for.
+pub(super) async fn of_source(error: SourceError, model: &str) -> UpstreamError {
+    match error {
+        SourceError::InvalidStatusCode(status, response) => of_status(status, response, model).await,
+        SourceError::InvalidContentType(stated, response) => of_content_type(&stated, response).await,
+        SourceError::Transport(error) => http::transport_error(UPSTREAM, SPEAKER, error),
+        SourceError::StreamEnded => ended_early(),
+        SourceError::Utf8(_) | SourceError::Parser(_) => {
+            new("invalid_stream", "Claude's answer was garbled on the way", Retry::Backoff)
+        }
+        SourceError::InvalidLastEventId(_) => undecodable(),
+    }
+}
+
+/// An `error` event in a stream whose status was 200.
+pub(super) fn of_event(error: ApiError, request_id: Option<String>) -> UpstreamError {
+    let retry = match error.kind.as_deref() {
+        _ if is_spend_limit(&error) => Retry::Never,
+        Some(
+            "invalid_request_error"
+            | "authentication_error"
+            | "billing_error"
+            | "permission_error"
+            | "not_found_error"
+            | "request_too_large",
+        ) => Retry::Never,
+        _ => Retry::Backoff,
+    };
+    let code = match error.kind.as_deref() {
+        Some("rate_limit_error") => rate_limit_code(&error).into(),
+        Some("authentication_error") => "invalid_key".into(),
+        Some("timeout_error") => "upstream_timeout".into(),
+        kind => kind.and_then(text::code).unwrap_or_else(|| "upstream_error".into()),
+    };
+    let words = with_message("Claude stopped in the middle of its answer".into(), &error);
+    UpstreamError { request_id: shown_id(request_id), ..new(code, words, retry) }
+}
+
+async fn of_status(status: StatusCode, response: Response, model: &str) -> UpstreamError {
+    let headers = response.headers().clone();
+    let body: ErrorBody = serde_json::from_slice(&http::error_body(response).await).unwrap_or_default();
+    UpstreamError {
+        request_id: header_text(&headers, "request-id")
+            .map(str::to_owned)
+            .or(body.request_id)
+            .and_then(|id| shown_id(Some(id))),
+        ..new(
+            status_code(status, &body.error),
+            status_words(status, &body.error, model),
+            status_retry(status, &headers, &body.error),
+        )
+    }
+}
+
+fn status_code(status: StatusCode, error: &ApiError) -> String {
+    match status.as_u16() {
+        401 => "invalid_key".into(),
+        408 | 504 => "upstream_timeout".into(),
+        429 => rate_limit_code(error).into(),
+        number => error.kind.as_deref().and_then(text::code).unwrap_or_else(|| format!("http_{number}")),
+    }
+}
+
+fn status_words(status: StatusCode, error: &ApiError, model: &str) -> String {
+    match status.as_u16() {
+        // Not the upstream's words: a gateway may repeat a part of the key.
+        401 => "Claude refused the API key; check ANTHROPIC_API_KEY".into(),
+        404 => with_message(
+            format!("Claude has no model {model} here; check ANTHROPIC_MODEL and ANTHROPIC_BASE_URL"),
+            error,
+        ),
+        413 => "The request is larger than Claude accepts".into(),
+        429 if is_spend_limit(error) => "The Claude account has reached its spend limit".into(),
+        300..=399 => format!("Claude has moved ({status}); check ANTHROPIC_BASE_URL"),
+        number => with_message(format!("Claude answered {number}"), error),
+    }
+}
+
+/// Obeys `x-should-retry`; else by the status, then waits as long as the headers ask, up to a minute.
+fn status_retry(status: StatusCode, headers: &HeaderMap, error: &ApiError) -> Retry {
+    let monthly_cap =
+        status == StatusCode::TOO_MANY_REQUESTS && is_spend_limit(error) && !headers.contains_key(RETRY_AFTER);
+    let retryable = match header_text(headers, "x-should-retry") {
+        _ if monthly_cap => false,
+        Some("true") => true,
+        Some("false") => false,
+        _ => matches!(status.as_u16(), 408 | 409 | 429 | 500..),
+    };
+    match wait(headers) {
+        _ if !retryable => Retry::Never,
+        Some(wait) => Retry::After(wait),
+        None => Retry::Backoff,
+    }
+}
+
+/// `retry-after-ms`, else `retry-after`, where it is a time of at most a minute.
+fn wait(headers: &HeaderMap) -> Option<Duration> {
+    let milliseconds = header_text(headers, "retry-after-ms").and_then(|text| text.trim().parse::<f64>().ok());
+    let precise = milliseconds.and_then(|wait| Duration::try_from_secs_f64(wait / 1000.0).ok());
+    let usable = |wait: &Duration| !wait.is_zero() && *wait <= http::LONGEST_RETRY_AFTER;
+    precise.filter(usable).or_else(|| http::retry_after(headers).filter(usable))
+}
+
+/// An answer with status 200 that is no event stream. It may have been billed, and would be so again.
+async fn of_content_type(stated: &HeaderValue, response: Response) -> UpstreamError {
+    let request_id = header_text(response.headers(), "request-id").map(str::to_owned);
+    if let Ok(body) = serde_json::from_slice::<ErrorBody>(&http::error_body(response).await)
+        && body.error.kind.is_some()
+    {
+        return of_event(body.error, request_id.or(body.request_id));
+    }
+    let stated = text::clean(stated.to_str().unwrap_or(""), 100);
+    let what = if stated.is_empty() { "an answer of no type" } else { &stated };
+    let words = format!("Claude answered with {what} instead of an event stream; check ANTHROPIC_BASE_URL");
+    UpstreamError { request_id: shown_id(request_id), ..new("unexpected_content_type", words, Retry::Never) }
+}
+
+pub(super) fn ended_early() -> UpstreamError {
+    new("stream_ended_early", "Claude's answer ended before it was complete", Retry::Backoff)
+}
+
+/// Longer answers need another request (more tokens, or less to answer): the same one would be cut again.
+pub(super) fn truncated(stop_reason: &str) -> UpstreamError {
+    new("truncated", format!("Claude's answer was cut off by its length limit ({stop_reason})"), Retry::Never)
+}
+
+pub(super) fn refused(details: StopDetails) -> UpstreamError {
+    let reason = [details.category, details.explanation].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    let reason = text::clean(&reason, text::SHOWN_CHARACTERS);
+    let reason = if reason.is_empty() { "it gave no reason" } else { &reason };
+    new("refused", format!("Claude declined to answer ({reason})"), Retry::Never)
+}
+
+pub(super) fn no_object() -> UpstreamError {
+    new("invalid_answer", "Claude's answer holds no JSON object", Retry::Backoff)
+}
+
+pub(super) fn unexpected_stop(stop_reason: &str) -> UpstreamError {
+    let reason = if stop_reason.is_empty() { "without a reason" } else { stop_reason };
+    new("unexpected_stop", format!("Claude stopped before its answer was complete ({reason})"), Retry::Backoff)
+}
+
+pub(super) fn too_long(limit: usize) -> UpstreamError {
+    new("answer_too_large", format!("Claude's answer is longer than {limit} bytes"), Retry::Never)
+}
+
+pub(super) fn unreadable_event(name: &str) -> UpstreamError {
+    new("invalid_stream", format!("A {name} event of Claude's answer cannot be read"), Retry::Backoff)
+}
+
+/// The event source's parser gave up on bytes that it will always give up on.
+pub(super) fn undecodable() -> UpstreamError {
+    new("invalid_stream", "Claude's answer is not a readable event stream; check ANTHROPIC_BASE_URL", Retry::Never)
+}
+
+pub(super) fn unrepeatable() -> UpstreamError {
+    new("client_setup", "The request to Claude could not be set up", Retry::Never)
+}
+
+fn new(code: impl Into<String>, words: impl Into<String>, retry: Retry) -> UpstreamError {
+    UpstreamError::new(UPSTREAM, code, words, retry)
+}
+
+fn with_message(words: String, error: &ApiError) -> String {
+    let said = text::clean(error.message.as_deref().unwrap_or(""), text::SHOWN_CHARACTERS);
+    if said.is_empty() { words } else { format!("{words}: {said}") }
+}
+
+fn rate_limit_code(error: &ApiError) -> &'static str {
+    if is_spend_limit(error) { "spend_limit_reached" } else { "rate_limited" }
+}
+
+fn is_spend_limit(error: &ApiError) -> bool {
+    error.details.as_ref().and_then(|details| details.error_code.as_deref()) == Some(SPEND_LIMIT)
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn shown_id(id: Option<String>) -> Option<String> {
+    id.map(|id| text::clean(&id, 100)).filter(|id| !id.is_empty())
+}

@@ -1,0 +1,62 @@
+//! The API key: a secret that can be sent in a header and nothing else.
+//! It cannot be displayed, and its debug form shows dots.
+
+use std::fmt;
+
+use reqwest::header::HeaderValue;
+
+use super::super::error::{Retry, UpstreamError};
+use super::UPSTREAM;
+
+/// A key for Claude's API.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(String);
+
+impl ApiKey {
+    /// Spaces and line ends around the key, as files and shells leave them, are dropped.
+    pub fn new(key: impl AsRef<str>) -> Self {
+        Self(key.as_ref().trim().to_owned())
+    }
+
+    /// The key as a header value that no log prints; `invalid_key` when it is empty or holds what a header cannot.
+    pub(super) fn header(&self) -> Result<HeaderValue, UpstreamError> {
+        let mut value = HeaderValue::from_str(&self.0).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
+            let words = "The key for Claude is empty or holds characters no key has; check ANTHROPIC_API_KEY";
+            UpstreamError::new(UPSTREAM, "invalid_key", words, Retry::Never)
+        })?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// The text without the key, should an upstream have repeated it.
+    pub(super) fn strike_from(&self, text: &str) -> String {
+        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "••••") }
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ApiKey(••••)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_trimmed_and_never_printed() {
+        let key = ApiKey::new(" sk-test-1\n");
+        assert_eq!(key.header().unwrap(), "sk-test-1");
+        assert!(key.header().unwrap().is_sensitive());
+        assert_eq!(format!("{key:?}"), "ApiKey(••••)");
+        assert_eq!(key.strike_from("invalid key sk-test-1!"), "invalid key ••••!");
+    }
+
+    #[test]
+    fn a_key_that_no_header_can_hold_is_refused() {
+        for key in ["", " ", "sk\nx", "sk\0"] {
+            assert_eq!(ApiKey::new(key).header().unwrap_err().code, "invalid_key", "{key:?}");
+        }
+    }
+}

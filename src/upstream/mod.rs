@@ -1,0 +1,23 @@
+//! Typed clients for the services that jobs are made of, each of whose errors says whether another try may help.
+//! This module imports nothing from the rest of the crate and repeats no request by itself.
+//!
+//! A call here is one request: whether to try again is a decision that belongs to the job and is recorded with it.
+//! `reqwest` is used in this module alone (and by the demo's stand-ins).
+
+mod deadline;
+mod error;
+mod http;
+mod json;
+mod text;
+
+pub mod claude;
+pub mod gtm;
+pub mod sse;
+
+#[cfg(test)]
+mod raw_server;
+
+pub use claude::{ApiKey, ClaudeAnswer, ClaudeClient, ClaudeEvent, ClaudeLimits, ClaudePrompt};
+pub use error::{Retry, UpstreamError};
+pub use gtm::{AnalyzeBrand, GtmClient, GtmEvent, GtmLimits, GtmProgress};
+pub use sse::{SseDecoder, SseEvent, SseLimitExceeded, SseLimits};
