@@ -8,7 +8,8 @@ pub(super) const SHOWN_CHARACTERS: usize = 500;
 /// `most` characters.
 pub(super) fn clean(text: &str, most: usize) -> String {
     let mut kept = String::new();
-    for (count, character) in text.trim().chars().enumerate() {
+    for (count, character) in text.trim_matches(|end: char| end.is_whitespace() || end.is_control()).chars().enumerate()
+    {
         if count == most {
             kept.pop();
             kept.push('…');
@@ -37,7 +38,7 @@ mod tests {
 
     #[test]
     fn control_characters_become_spaces_and_long_text_is_cut() {
-        assert_eq!(clean(" a\0b\u{1b}[31m\nc\u{85}d ", 500), "a b [31m c d");
+        assert_eq!(clean(" a\0b\u{1b}[31m\nc\u{85}d \0", 500), "a b [31m c d");
         assert_eq!(clean("äöüäöü", 6), "äöüäöü");
         assert_eq!(clean("äöüäöüä", 6), "äöüäö…");
     }

@@ -163,10 +163,14 @@ impl PartialAnswer {
     }
 }
 
-/// The JSON object that the text is, else the outermost `{…}` in it: what is left without code fences and remarks.
+/// The JSON object that the text is; of a text that is not JSON, the outermost `{…}`: what is left without code fences
+/// and remarks.
 fn object_in(text: &str) -> Option<Value> {
-    let object = |text: &str| json::parse(text).ok().filter(Value::is_object);
-    object(text).or_else(|| object(text.get(text.find('{')?..=text.rfind('}')?)?))
+    let value = match json::parse(text) {
+        Ok(value) => value,
+        Err(_) => json::parse(text.get(text.find('{')?..=text.rfind('}')?)?).ok()?,
+    };
+    value.is_object().then_some(value)
 }
 
 #[cfg(test)]
@@ -190,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_text_without_an_object_has_none() {
-        for text in ["", "I cannot do that.", "[1]", "\"{}", "}{", "{\"a\":", "null", "{\"a\":1} and {\"b\":2}"] {
+        for text in ["", "I cannot do that.", "[{}]", "\"{}\"", "}{", "{\"a\":", "null", "{\"a\":1} and {\"b\":2}"] {
             assert_eq!(object_in(text), None, "{text}");
         }
     }

@@ -1,1 +1,476 @@
+//! The client against real sockets, whose bytes come in exactly the chunks that a test asks for.
 
+use futures_util::{StreamExt as _, pin_mut};
+use serde_json::json;
+
+use super::super::error::Retry;
+use super::super::raw_server::{RawServer, Request, Script};
+use super::*;
+
+const KEY: &str = "sk-test-secret";
+
+fn prompt() -> ClaudePrompt {
+    ClaudePrompt {
+        system: "You read brands.".into(),
+        user: "About example.com".into(),
+        schema: json!({"type": "object", "additionalProperties": false, "required": [], "properties": {}}),
+        max_tokens: 8000,
+    }
+}
+
+fn client(server: &RawServer, limits: ClaudeLimits) -> ClaudeClient {
+    ClaudeClient::with_limits(server.url(), ApiKey::new(KEY), "claude-sonnet-5-5".into(), limits).unwrap()
+}
+
+/// Runs one call to its end, which one POST must have served.
+async fn ask_with(script: Script, limits: ClaudeLimits) -> (Vec<Result<ClaudeEvent, UpstreamError>>, Request) {
+    let mut server = RawServer::start(script).await;
+    let items = client(&server, limits).stream(prompt()).collect().await;
+    let mut requests = server.requests().await;
+    assert_eq!(requests.len(), 1, "one POST a call: {requests:?}");
+    server.all_closed().await;
+    (items, requests.remove(0))
+}
+
+async fn ask(script: Script) -> Vec<Result<ClaudeEvent, UpstreamError>> {
+    ask_with(script, ClaudeLimits::default()).await.0
+}
+
+/// The whole answer of a stream, which must be its last item.
+async fn answer(script: Script) -> ClaudeAnswer {
+    match ask(script).await.pop() {
+        Some(Ok(ClaudeEvent::Complete(answer))) => answer,
+        other => panic!("no answer: {other:?}"),
+    }
+}
+
+/// The error that a stream ends with.
+async fn failure(script: Script) -> UpstreamError {
+    failure_with(script, ClaudeLimits::default()).await
+}
+
+async fn failure_with(script: Script, limits: ClaudeLimits) -> UpstreamError {
+    let (mut items, _) = ask_with(script, limits).await;
+    let error = items.pop().unwrap().unwrap_err();
+    assert!(items.iter().all(Result::is_ok), "{items:?}");
+    assert_eq!(error.upstream, "claude");
+    assert!(!format!("{error:?}").contains(KEY), "{error:?}");
+    error
+}
+
+fn event(data: Value) -> String {
+    format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap())
+}
+
+fn message_start() -> String {
+    event(json!({"type": "message_start", "message": {
+        "id": "msg_01ABC", "type": "message", "role": "assistant", "model": "claude-sonnet-5-5-20260901", "content": [],
+        "stop_reason": null, "usage": {"input_tokens": 1820, "cache_read_input_tokens": 512, "output_tokens": 1}}}))
+}
+
+fn block_start(index: u64, block: Value) -> String {
+    event(json!({"type": "content_block_start", "index": index, "content_block": block}))
+}
+
+fn delta(index: u64, delta: Value) -> String {
+    event(json!({"type": "content_block_delta", "index": index, "delta": delta}))
+}
+
+fn text_start(index: u64) -> String {
+    block_start(index, json!({"type": "text", "text": ""}))
+}
+
+fn text(index: u64, text: &str) -> String {
+    delta(index, json!({"type": "text_delta", "text": text}))
+}
+
+fn block_stop(index: u64) -> String {
+    event(json!({"type": "content_block_stop", "index": index}))
+}
+
+fn message_end(stop_reason: Value) -> String {
+    let delta = json!({"stop_reason": stop_reason, "stop_sequence": null});
+    event(json!({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 640}}))
+        + &event(json!({"type": "message_stop"}))
+}
+
+/// An answer of one text that ends for this reason.
+fn one_text(answer: &str, stop_reason: Value) -> Script {
+    Script::events()
+        .chunk(message_start())
+        .chunk(text_start(0))
+        .chunk(text(0, answer))
+        .chunk(block_stop(0))
+        .chunk(message_end(stop_reason))
+}
+
+#[tokio::test]
+async fn a_thinking_block_comes_first_and_the_text_is_the_answer() {
+    let script = Script::events()
+        .chunk(message_start())
+        .chunk(block_start(0, json!({"type": "thinking", "thinking": "", "signature": ""})))
+        .chunk(delta(0, json!({"type": "thinking_delta", "thinking": "{\"not\":\"this\"}"})))
+        .chunk(delta(0, json!({"type": "signature_delta", "signature": "EqQB"})))
+        .chunk(block_stop(0))
+        .chunk(event(json!({"type": "ping"})))
+        .chunk(text_start(1))
+        .chunk(text(1, "{\"tagline\":"))
+        .chunk(text(1, "\"Zoë\\u0000 😀\"}"))
+        .chunk(block_stop(1))
+        .chunk(message_end(json!("end_turn")));
+    let answer = ClaudeAnswer {
+        text: "{\"tagline\":\"Zoë\\u0000 😀\"}".into(),
+        json: json!({"tagline": "Zoë\u{fffd} 😀"}),
+        model: "claude-sonnet-5-5-20260901".into(),
+        stop_reason: "end_turn".into(),
+        input_tokens: 1820,
+        output_tokens: 640,
+        cache_read_input_tokens: 512,
+        cache_creation_input_tokens: 0,
+        request_id: None,
+        message_id: Some("msg_01ABC".into()),
+    };
+    let expected = [
+        ClaudeEvent::Started { model: "claude-sonnet-5-5-20260901".into() },
+        ClaudeEvent::Thinking,
+        ClaudeEvent::Thinking,
+        ClaudeEvent::Text("{\"tagline\":".into()),
+        ClaudeEvent::Text("\"Zoë\\u0000 😀\"}".into()),
+        ClaudeEvent::Complete(answer),
+    ];
+    assert_eq!(ask(script).await, expected.map(Ok));
+}
+
+#[tokio::test]
+async fn a_call_is_one_that_todays_models_accept() {
+    let (_, request) = ask_with(one_text("{}", json!("end_turn")), ClaudeLimits::default()).await;
+    assert!(request.head.starts_with("post /v1/messages http/1.1"), "{}", request.head);
+    for header in ["x-api-key: sk-test-secret", "anthropic-version: 2023-06-01", "content-type: application/json"] {
+        assert!(request.head.contains(header), "{}", request.head);
+    }
+    assert_eq!(
+        serde_json::from_str::<Value>(&request.body).unwrap(),
+        json!({
+            "model": "claude-sonnet-5-5", "max_tokens": 8000, "stream": true,
+            "system": [{"type": "text", "text": "You read brands.", "cache_control": {"type": "ephemeral"}}],
+            "messages": [{"role": "user", "content": "About example.com"}],
+            "output_config": {"effort": "medium", "format": {"type": "json_schema", "schema": {
+                "type": "object", "additionalProperties": false, "required": [], "properties": {}}}}
+        })
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_the_first_poll() {
+    let server = RawServer::start(one_text("{}", json!("end_turn"))).await;
+    let stream = client(&server, ClaudeLimits::default()).stream(prompt());
+    assert_eq!(server.requests().await.len(), 0);
+    assert!(stream.collect::<Vec<_>>().await.last().unwrap().is_ok());
+    assert_eq!(server.requests().await.len(), 1);
+}
+
+#[tokio::test]
+async fn text_blocks_are_joined_in_the_order_of_their_index() {
+    let script = Script::events()
+        .chunk(message_start())
+        .chunk(block_start(2, json!({"type": "text", "text": "\"b\":"})))
+        .chunk(text(2, "2}"))
+        .chunk(block_start(1, json!({"type": "server_tool_result", "text": "no"})))
+        .chunk(text(1, "of another block"))
+        .chunk(text_start(0))
+        .chunk(text(0, "{\"a\":1,"))
+        .chunk(message_end(json!("end_turn")));
+    assert_eq!(answer(script).await.json, json!({"a": 1, "b": 2}));
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_ignored() {
+    let noise = "event: new_thing\ndata: {\"type\":\"new_thing\",\"delta\":7}\n\n\
+                 data: [DONE]\n\nevent: ping\ndata: not json\n\n: comment\n\n";
+    let script = Script::events()
+        .chunk(noise)
+        .chunk(message_start())
+        .chunk(event(json!({"type": "ping"})).repeat(10_000))
+        .chunk(text_start(0))
+        .chunk(delta(0, json!({"type": "citations_delta", "citation": {}})))
+        .chunk(text(0, "{\"a\":1}"))
+        .chunk(noise)
+        .chunk(message_end(json!("end_turn")));
+    let items = ask(script).await;
+    assert_eq!(items.len(), 3, "pings are not passed on");
+    assert!(matches!(&items[2], Ok(ClaudeEvent::Complete(answer)) if answer.json == json!({"a": 1})));
+}
+
+#[tokio::test]
+async fn a_stream_in_single_bytes_is_the_same_stream() {
+    let whole =
+        [message_start(), text_start(0), text(0, "{\"name\":\"Zoë 😀\"}"), message_end(json!("end_turn"))].concat();
+    // Not CR alone: the crate holds back the last event until one more byte comes.
+    for line_end in ["\n", "\r\n"] {
+        let bytes = whole.replace('\n', line_end);
+        let answer = answer(Script::events().chunks(bytes.as_bytes().chunks(1))).await;
+        assert_eq!(answer.json, json!({"name": "Zoë 😀"}), "{line_end:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_piece_that_cannot_be_read_is_not_left_out() {
+    let script = Script::events()
+        .chunk(message_start())
+        .chunk("event: content_block_delta\ndata: {\"type\":\"content_b\n\n")
+        .chunk(text(0, "{}"))
+        .chunk(message_end(json!("end_turn")));
+    let error = failure(script).await;
+    assert_eq!((error.code.as_str(), error.retry), ("invalid_stream", Retry::Backoff));
+}
+
+#[tokio::test]
+async fn an_error_in_mid_stream_ends_the_call() {
+    for (kind, code, retry) in [
+        ("overloaded_error", "overloaded_error", Retry::Backoff),
+        ("api_error", "api_error", Retry::Backoff),
+        ("rate_limit_error", "rate_limited", Retry::Backoff),
+        ("timeout_error", "upstream_timeout", Retry::Backoff),
+        ("Brand-New error", "brand_new_error", Retry::Backoff),
+        ("invalid_request_error", "invalid_request_error", Retry::Never),
+        ("authentication_error", "invalid_key", Retry::Never),
+        ("billing_error", "billing_error", Retry::Never),
+    ] {
+        let message = format!("No\u{0}w: {KEY}");
+        let error = json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_011ABC"});
+        let script = Script::events().chunk(message_start()).chunk(text(0, "{}")).chunk(event(error));
+        let error = failure(script.chunk(message_end(json!("end_turn")))).await;
+        assert_eq!((error.code.as_str(), error.retry, error.request_id.as_deref()), (code, retry, Some("req_011ABC")));
+        assert_eq!(error.message, "Claude stopped in the middle of its answer: No\u{fffd}w: ••••");
+    }
+}
+
+#[tokio::test]
+async fn an_end_without_message_stop_is_a_failure() {
+    let begun = || Script::events().chunk(message_start()).chunk(text_start(0)).chunk(text(0, "{\"a\":1}"));
+    for script in [Script::events(), begun(), begun().chunk("event: message_stop\ndata: {\"type\":\"message_stop\"}")] {
+        let error = failure(script).await;
+        assert_eq!((error.code.as_str(), error.retry), ("stream_ended_early", Retry::Backoff));
+    }
+    let error = failure(begun().then_cut()).await;
+    assert_eq!((error.code.as_str(), error.retry), ("connection_lost", Retry::Backoff));
+}
+
+#[tokio::test]
+async fn each_stop_reason_has_its_outcome() {
+    for reason in [json!("end_turn"), json!("stop_sequence"), json!("pause_turn"), json!("brand_new"), json!(null)] {
+        let answer = answer(one_text("{\"a\":1}", reason.clone())).await;
+        assert_eq!((answer.json, answer.stop_reason.as_str()), (json!({"a": 1}), reason.as_str().unwrap_or("")));
+    }
+    for (reason, answer, code, retry) in [
+        (json!("max_tokens"), "{\"a\":1}", "truncated", Retry::Never),
+        (json!("model_context_window_exceeded"), "{\"a\":1}", "truncated", Retry::Never),
+        (json!("refusal"), "{\"a\":1}", "refused", Retry::Never),
+        (json!("end_turn"), "{\"a\":", "invalid_answer", Retry::Backoff),
+        (json!("end_turn"), "[{\"a\":1}]", "invalid_answer", Retry::Backoff),
+        (json!("tool_use"), "{\"a\":1}", "invalid_answer", Retry::Backoff),
+        (json!("pause_turn"), "{\"a\":", "unexpected_stop", Retry::Backoff),
+        (json!(null), "", "unexpected_stop", Retry::Backoff),
+    ] {
+        let error = failure(one_text(answer, reason.clone())).await;
+        assert_eq!((error.code.as_str(), error.retry), (code, retry), "{reason} {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_tells_its_reason() {
+    let details = json!({"type": "refusal", "category": "cyber", "explanation": "Not\nthis."});
+    let refusal = json!({"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": details}});
+    let script =
+        Script::events().chunk(message_start()).chunk(event(refusal)).chunk(event(json!({"type": "message_stop"})));
+    assert_eq!(failure(script).await.message, "Claude declined to answer (cyber: Not this.)");
+    let silent = failure(one_text("", json!("refusal"))).await;
+    assert_eq!(silent.message, "Claude declined to answer (it gave no reason)");
+}
+
+#[tokio::test]
+async fn the_input_of_a_tool_is_an_answer() {
+    let begun = || Script::events().chunk(message_start()).chunk(text_start(0)).chunk(text(0, "I use the tool."));
+    let pieces = begun()
+        .chunk(block_start(1, json!({"type": "tool_use", "id": "t", "name": "n", "input": {}})))
+        .chunk(delta(1, json!({"type": "input_json_delta", "partial_json": ""})))
+        .chunk(delta(1, json!({"type": "input_json_delta", "partial_json": "{\"a\""})))
+        .chunk(delta(1, json!({"type": "input_json_delta", "partial_json": ":1}"})));
+    let at_once = begun().chunk(block_start(1, json!({"type": "tool_use", "id": "t", "name": "n", "input": {"a": 1}})));
+    for script in [pieces, at_once] {
+        let answer = answer(script.chunk(message_end(json!("tool_use")))).await;
+        assert_eq!((answer.json, answer.text.as_str()), (json!({"a": 1}), "{\"a\":1}"));
+    }
+}
+
+#[tokio::test]
+async fn an_object_in_a_code_fence_is_an_answer() {
+    let answer = answer(one_text("Here:\n```json\n{\"a\":1}\n```", json!("end_turn"))).await;
+    assert_eq!(answer.json, json!({"a": 1}));
+}
+
+#[tokio::test]
+async fn nothing_is_read_after_the_end_of_the_message() {
+    let script = one_text("{}", json!("end_turn")).then_repeat(event(json!({"type": "ping"})));
+    let mut server = RawServer::start(script).await;
+    let stream = client(&server, ClaudeLimits::default()).stream(prompt());
+    pin_mut!(stream);
+    while !matches!(stream.next().await.unwrap().unwrap(), ClaudeEvent::Complete(_)) {}
+    server.all_closed().await;
+    assert!(stream.next().await.is_none());
+    assert_eq!(server.requests().await.len(), 1);
+}
+
+#[tokio::test]
+async fn dropping_the_stream_closes_the_connection() {
+    let mut server = RawServer::start(Script::events().chunk(message_start()).then_hold()).await;
+    let mut stream = Box::pin(client(&server, ClaudeLimits::default()).stream(prompt()));
+    assert!(matches!(stream.next().await, Some(Ok(ClaudeEvent::Started { .. }))));
+    drop(stream);
+    server.all_closed().await;
+    assert_eq!(server.requests().await.len(), 1);
+}
+
+#[tokio::test]
+async fn silence_slowness_and_length_end_the_call() {
+    let short = Duration::from_millis(50);
+    let silent = ClaudeLimits { idle: short, ..ClaudeLimits::default() };
+    let slow = ClaudeLimits { total: short, ..ClaudeLimits::default() };
+    for (limits, script) in [
+        (silent, Script::events().then_hold()),
+        (slow, Script::events().then_hold()),
+        (slow, Script::events().chunk(message_start()).then_repeat(event(json!({"type": "ping"})))),
+        // An event that does not end is silence.
+        (silent, Script::events().then_repeat("data: x")),
+    ] {
+        let error = failure_with(script, limits).await;
+        assert_eq!((error.code.as_str(), error.retry), ("upstream_timeout", Retry::Backoff), "{}", error.message);
+    }
+    let brief = ClaudeLimits { text_bytes: 1000, ..ClaudeLimits::default() };
+    let script = Script::events().chunk(message_start()).then_repeat(text(0, "0123456789"));
+    let (items, _) = ask_with(script, brief).await;
+    assert_eq!(items.len(), 1 + 100 + 1);
+    let error = items.last().unwrap().clone().unwrap_err();
+    assert_eq!((error.code.as_str(), error.retry), ("answer_too_large", Retry::Never));
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_ends_the_call_and_not_the_worker() {
+    let error = failure(Script::events().chunk(format!("\u{feff}{}", message_start()))).await;
+    assert_eq!((error.code.as_str(), error.retry), ("invalid_stream", Retry::Never));
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_utf8_end_the_call() {
+    let error = failure(Script::events().chunk(b"data: \xff\n\n".as_slice())).await;
+    assert_eq!((error.code.as_str(), error.retry), ("invalid_stream", Retry::Backoff));
+}
+
+fn error_body(kind: &str, details: Value) -> String {
+    let error = json!({"type": kind, "message": format!("what {KEY} did"), "details": details});
+    json!({"type": "error", "error": error, "request_id": "req_body"}).to_string()
+}
+
+#[tokio::test]
+async fn each_status_says_whether_to_try_again() {
+    for (status, kind, code, retry) in [
+        ("400 Bad Request", "invalid_request_error", "invalid_request_error", Retry::Never),
+        ("401 Unauthorized", "authentication_error", "invalid_key", Retry::Never),
+        ("402 Payment Required", "billing_error", "billing_error", Retry::Never),
+        ("403 Forbidden", "permission_error", "permission_error", Retry::Never),
+        ("404 Not Found", "not_found_error", "not_found_error", Retry::Never),
+        ("408 Request Timeout", "timeout_error", "upstream_timeout", Retry::Backoff),
+        ("409 Conflict", "conflict_error", "conflict_error", Retry::Backoff),
+        ("413 Payload Too Large", "request_too_large", "request_too_large", Retry::Never),
+        ("429 Too Many Requests", "rate_limit_error", "rate_limited", Retry::Backoff),
+        ("500 Internal Server Error", "api_error", "api_error", Retry::Backoff),
+        ("504 Gateway Timeout", "timeout_error", "upstream_timeout", Retry::Backoff),
+        ("529 Overloaded", "overloaded_error", "overloaded_error", Retry::Backoff),
+        ("201 Created", "brand_new", "brand_new", Retry::Never),
+    ] {
+        let json = Script::new(status, &[("content-type", "application/json")]).chunk(error_body(kind, json!(null)));
+        let error = failure(json).await;
+        assert_eq!((error.code.as_str(), error.retry), (code, retry), "{status}");
+        assert_eq!(error.request_id.as_deref(), Some("req_body"));
+        let page = Script::new(status, &[("content-type", "text/html"), ("request-id", "req_head")]).chunk("<html>");
+        let error = failure(page).await;
+        assert_eq!((error.retry, error.request_id.as_deref()), (retry, Some("req_head")), "{status} with a page");
+    }
+    let message = |error: UpstreamError| error.message;
+    let refused = Script::new("401 Unauthorized", &[]).chunk(error_body("authentication_error", json!(null)));
+    assert_eq!(message(failure(refused).await), "Claude refused the API key; check ANTHROPIC_API_KEY");
+    let retired = Script::new("404 Not Found", &[]).chunk(error_body("not_found_error", json!(null)));
+    assert!(
+        message(failure(retired).await)
+            .starts_with("Claude has no model claude-sonnet-5-5 here; check ANTHROPIC_MODEL")
+    );
+    let bad = Script::new("400 Bad Request", &[]).chunk(error_body("invalid_request_error", json!(null)));
+    assert_eq!(message(failure(bad).await), "Claude answered 400: what •••• did");
+}
+
+#[tokio::test]
+async fn the_headers_say_when_to_try_again() {
+    let soon = (chrono::Utc::now() + Duration::from_secs(59)).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let late = (chrono::Utc::now() + Duration::from_secs(600)).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let seven = Retry::After(Duration::from_secs(7));
+    let limited = "429 Too Many Requests";
+    for (status, headers, retry) in [
+        (limited, &[("retry-after", "7")][..], seven),
+        (limited, &[("retry-after-ms", "7000"), ("retry-after", "9")], seven),
+        (limited, &[("retry-after-ms", "0"), ("retry-after", "7")], seven),
+        (limited, &[("retry-after-ms", "soon"), ("retry-after", "7")], seven),
+        (limited, &[("retry-after", "0")], Retry::Backoff),
+        (limited, &[("retry-after", "61")], Retry::Backoff),
+        (limited, &[("retry-after", &late)], Retry::Backoff),
+        (limited, &[("x-should-retry", "false"), ("retry-after", "7")], Retry::Never),
+        ("529 Overloaded", &[("retry-after", "7")], seven),
+        ("529 Overloaded", &[("x-should-retry", "false")], Retry::Never),
+        ("400 Bad Request", &[("x-should-retry", "true"), ("retry-after", "7")], seven),
+        ("400 Bad Request", &[("x-should-retry", "true")], Retry::Backoff),
+        ("400 Bad Request", &[("retry-after", "7")], Retry::Never),
+    ] {
+        assert_eq!(failure(Script::new(status, headers)).await.retry, retry, "{status} {headers:?}");
+    }
+    let error = failure(Script::new(limited, &[("retry-after", &soon)])).await;
+    assert!(matches!(error.retry, Retry::After(wait) if wait <= Duration::from_secs(60)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_monthly_cap_is_not_waited_for() {
+    let body = error_body("rate_limit_error", json!({"error_code": "enforced_spend_limit_reached"}));
+    let capped = Script::new("429 Too Many Requests", &[("x-should-retry", "true")]).chunk(body.clone());
+    let error = failure(capped).await;
+    assert_eq!((error.code.as_str(), error.retry), ("spend_limit_reached", Retry::Never));
+    let waiting = Script::new("429 Too Many Requests", &[("retry-after", "7")]).chunk(body);
+    assert_eq!(failure(waiting).await.retry, Retry::After(Duration::from_secs(7)));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_event_stream_is_not_asked_for_again() {
+    let page = Script::new("200 OK", &[("content-type", "text/html")]).chunk("<h1>Welcome</h1>");
+    let error = failure(page).await;
+    assert_eq!((error.code.as_str(), error.retry), ("unexpected_content_type", Retry::Never));
+    assert!(error.message.contains("text/html"), "{}", error.message);
+    let json = Script::new("200 OK", &[("content-type", "application/json")]);
+    let error = failure(json.chunk(error_body("overloaded_error", json!(null)))).await;
+    assert_eq!((error.code.as_str(), error.retry), ("overloaded_error", Retry::Backoff));
+}
+
+#[tokio::test]
+async fn an_endless_error_body_is_read_to_its_bound() {
+    let error = failure(Script::new("500 Internal Server Error", &[]).then_repeat("x".repeat(1000))).await;
+    assert_eq!((error.code.as_str(), error.retry), ("http_500", Retry::Backoff));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let error = failure(Script::new("307 Temporary Redirect", &[("location", "/elsewhere")])).await;
+    assert_eq!((error.code.as_str(), error.retry), ("http_307", Retry::Never));
+}
+
+#[test]
+fn a_client_shows_no_key() {
+    let url = "https://api.example.com".parse().unwrap();
+    let client = ClaudeClient::new(url, ApiKey::new(KEY), "claude-sonnet-5-5".into()).unwrap();
+    assert!(!format!("{client:?}").contains(KEY));
+}
