@@ -95,9 +95,9 @@ impl PartialAnswer {
 
     fn extend_block(&mut self, index: u64, delta: Delta) -> Result<Option<ClaudeEvent>, UpstreamError> {
         match delta {
-            Delta::TextDelta { text } => self.extend(index, text),
-            Delta::InputJsonDelta { partial_json } => self.extend(index, partial_json),
-            Delta::ThinkingDelta => Ok(Some(ClaudeEvent::Thinking)),
+            Delta::Text { text } => self.extend(index, text),
+            Delta::InputJson { partial_json } => self.extend(index, partial_json),
+            Delta::Thinking => Ok(Some(ClaudeEvent::Thinking)),
             Delta::Unknown => Ok(None),
         }
     }

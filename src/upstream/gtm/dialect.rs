@@ -98,7 +98,8 @@ fn has_error(data: &Map<String, Value>) -> bool {
     }
 }
 
-/// The result is in `result`, else in `data`, else the object itself.
+/// The result is in `result`, else in `data`, else the object itself. One that says it failed, or says nothing about
+/// the brand, is no result: the job would go on to pay for a reading of nothing.
 fn completion(mut data: Map<String, Value>) -> Meaning {
     let inner = ["result", "data"].into_iter().find(|&key| data.get(key).is_some_and(Value::is_object));
     let result = match inner.and_then(|key| data.remove(key)) {
@@ -151,8 +152,11 @@ fn detail(name: &str, data: Map<String, Value>) -> Value {
 }
 
 fn is_detail(key: &str, value: &Value) -> bool {
-    let spoken = matches!(key, "event" | "type" | "progress" | "percent" | "success" | "error");
-    !spoken && !value.is_null() && !(TEXTS.contains(&key) && value.is_string())
+    match value {
+        Value::Null => false,
+        Value::String(_) if TEXTS.contains(&key) => false,
+        _ => !matches!(key, "event" | "type" | "progress" | "percent" | "success" | "error"),
+    }
 }
 
 fn clean_strings(value: &mut Value) {
