@@ -4,6 +4,7 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -114,6 +115,10 @@ impl RawServer {
 
     /// Every request that was sent before this call, also one that is still on its way.
     pub(super) async fn requests(&self) -> Vec<Request> {
+        within_deadline(self.requests_before_sentinel()).await
+    }
+
+    async fn requests_before_sentinel(&self) -> Vec<Request> {
         let socket = TcpStream::connect(self.address).await.unwrap();
         write(&socket, SENTINEL).await.unwrap();
         loop {
@@ -128,8 +133,13 @@ impl RawServer {
 
     /// Waits until every client has closed its connection.
     pub(super) async fn all_closed(&mut self) {
-        self.open.wait_for(|&open| open == 0).await.unwrap();
+        within_deadline(self.open.wait_for(|&open| open == 0)).await.unwrap();
     }
+}
+
+/// What a test waits for comes within seconds or never.
+pub(super) async fn within_deadline<F: Future>(condition: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(30), condition).await.expect("within 30 seconds")
 }
 
 async fn read_request(socket: &TcpStream) -> Request {

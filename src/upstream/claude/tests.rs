@@ -4,7 +4,7 @@ use futures_util::{StreamExt as _, pin_mut};
 use serde_json::json;
 
 use super::super::error::Retry;
-use super::super::raw_server::{RawServer, Request, Script};
+use super::super::raw_server::{RawServer, Request, Script, within_deadline};
 use super::*;
 
 mod statuses;
@@ -27,7 +27,7 @@ fn client(server: &RawServer, limits: ClaudeLimits) -> ClaudeClient {
 /// Runs one call to its end, which one POST must have served.
 async fn ask_with(script: Script, limits: ClaudeLimits) -> (Vec<Result<ClaudeEvent, UpstreamError>>, Request) {
     let mut server = RawServer::start(script).await;
-    let items = client(&server, limits).stream(prompt()).collect().await;
+    let items = within_deadline(client(&server, limits).stream(prompt()).collect()).await;
     let mut requests = server.requests().await;
     assert_eq!(requests.len(), 1, "one POST a call: {requests:?}");
     server.all_closed().await;

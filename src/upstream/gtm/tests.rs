@@ -3,7 +3,7 @@
 use futures_util::{StreamExt as _, pin_mut};
 use serde_json::json;
 
-use super::super::raw_server::{RawServer, Script};
+use super::super::raw_server::{RawServer, Script, within_deadline};
 use super::*;
 
 /// A stream, and what is to be heard of it.
@@ -124,7 +124,7 @@ async fn analyze_with(script: Script, limits: GtmLimits) -> Vec<Result<GtmEvent,
     let mut server = RawServer::start(script).await;
     let items = {
         let client = GtmClient::with_limits(server.url(), limits).unwrap();
-        client.analyze_brand(example()).collect().await
+        within_deadline(client.analyze_brand(example()).collect()).await
     };
     let requests = server.requests().await;
     assert_eq!(requests.len(), 1, "one POST a call: {requests:?}");
