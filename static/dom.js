@@ -34,6 +34,23 @@ export function setShown(node, shown, instead = null) {
   if (held && instead) instead.focus({ preventScroll: true });
 }
 
+/**
+ * Runs `work` while its button says `busyText`. The button keeps the focus, which a disabled one would lose, and ignores
+ * further presses until the work is done.
+ */
+export async function whileBusy(button, busyText, work) {
+  if (button.getAttribute("aria-disabled") === "true") return;
+  const idleText = button.textContent;
+  button.setAttribute("aria-disabled", "true");
+  setText(button, busyText);
+  try {
+    await work();
+  } finally {
+    button.removeAttribute("aria-disabled");
+    setText(button, idleText);
+  }
+}
+
 /** A link to an outside address, or plain text if the address is not http(s). */
 export function outsideLink(address, text = address) {
   let parsed;

@@ -1,7 +1,7 @@
 // The list of a brand's jobs, newest first; the running ones are followed live, four at most.
 import { listJobs, serverNow } from "/static/api.js";
 import { brandId } from "/static/brand.js";
-import { byId, el, setShown, setText } from "/static/dom.js";
+import { byId, el, setShown, setText, whileBusy } from "/static/dom.js";
 import { STATUS_WORDS, age, label, moment, shortSubject } from "/static/format.js";
 import { JobStream, isTerminal } from "/static/job-stream.js";
 import { mergeEvent } from "/static/job-state.js";
@@ -20,8 +20,8 @@ let generation = 0;
 
 /** Mounts the list's buttons and clocks; nothing is loaded before `showJobList`. */
 export function mountJobList() {
-  byId("jobs-refresh").addEventListener("click", () => refresh());
-  byId("jobs-more").addEventListener("click", () => loadMore());
+  byId("jobs-refresh").addEventListener("click", () => whileBusy(byId("jobs-refresh"), "Refreshing…", refresh));
+  byId("jobs-more").addEventListener("click", () => whileBusy(byId("jobs-more"), "Loading…", loadMore));
   setInterval(() => { if (shown) for (const row of rows.values()) row.tick(); }, AGE_PERIOD);
   document.addEventListener("visibilitychange", () => { if (shown) document.hidden ? unfollow() : refresh(); });
 }
@@ -63,7 +63,6 @@ async function refresh() {
 
 async function loadMore() {
   const mine = ++generation;
-  byId("jobs-more").disabled = true;
   try {
     const answer = await listJobs(brandId(), { cursor: nextCursor });
     if (mine !== generation) return;
@@ -71,9 +70,8 @@ async function loadMore() {
     nextCursor = answer.next_cursor ?? null;
     setShown(byId("jobs-error"), false);
   } catch (error) {
+    if (mine !== generation) return;
     showProblem(error);
-  } finally {
-    byId("jobs-more").disabled = false;
   }
   render();
   follow();

@@ -1,7 +1,7 @@
 // The page of one job: follows its stream and shows where it stands, what was written and what it came to.
 import { cancelJob, fetchResult, fetchStatus, retryJob, serverNow } from "/static/api.js";
 import { announce } from "/static/announce.js";
-import { byId, el, setShown, setText } from "/static/dom.js";
+import { byId, el, setShown, setText, whileBusy } from "/static/dom.js";
 import { mountEventLog } from "/static/event-log.js";
 import { STATUS_WORDS, age, clock, label, moment, roughly, shortSubject, subject } from "/static/format.js";
 import { JobStream, isTerminal } from "/static/job-stream.js";
@@ -25,8 +25,8 @@ let isScheduled = false;
 export function mountJobPage() {
   showText = mountModelText();
   showLog = mountEventLog();
-  byId("job-cancel").addEventListener("click", () => act(byId("job-cancel"), "Cancelling…", cancelJob));
-  byId("job-retry").addEventListener("click", () => act(byId("job-retry"), "Queueing…", retryJob));
+  byId("job-cancel").addEventListener("click", () => whileBusy(byId("job-cancel"), "Cancelling…", () => act(cancelJob)));
+  byId("job-retry").addEventListener("click", () => whileBusy(byId("job-retry"), "Queueing…", () => act(retryJob)));
   setInterval(() => { if (jobId !== null) renderTimes(); }, 1_000);
   document.addEventListener("visibilitychange", () => { if (jobId !== null && !document.hidden) catchUp(); });
 }
@@ -44,6 +44,7 @@ export function showJobPage(id) {
     sync: (data, cleared) => { applySync(state, data, cleared); schedule(); },
     event: onEvent,
     job: (job) => { applyJob(state, job); schedule(); },
+    problem: onProblem,
     connection: onConnection,
   });
   stream.open();
@@ -68,7 +69,13 @@ function onEvent(name, data, seq) {
 function onConnection(next) {
   connection = next;
   if (next === "missing") showMissing();
+  if (next === "live") showProblem("");
   schedule();
+}
+
+// A short loss shows at the connection alone; it needs words when there is nothing else to see, or no way in.
+function onProblem(error) {
+  if (state.job === null || error.status === 401 || error.status === 403) showProblem(error.message);
 }
 
 // Events carry no times or estimates; the status has them.
@@ -91,14 +98,12 @@ async function catchUp() {
     return;
   }
   await refreshStatus();
-  if (stream !== null && state.job && !isTerminal(state.job.status)) stream.open();
+  if (stream === null || state.job === null) return;
+  if (!isTerminal(state.job.status) || Number(state.job.last_seq) > state.lastSeq) stream.open();
 }
 
-async function act(button, busyText, call) {
+async function act(call) {
   const mine = jobId;
-  const idleText = button.textContent;
-  button.disabled = true;
-  setText(button, busyText);
   showProblem("");
   try {
     await call(mine);
@@ -107,9 +112,6 @@ async function act(button, busyText, call) {
     else await refreshStatus();
   } catch (error) {
     if (mine === jobId) showProblem(error.message);
-  } finally {
-    button.disabled = false;
-    setText(button, idleText);
   }
 }
 

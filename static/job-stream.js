@@ -32,7 +32,7 @@ export class JobStream {
   /**
    * `cursor`: null replays everything, "tail" skips history.
    * Handlers, all optional: `sync(data, cleared)`, `event(name, data, seq)`, `job(job)` for a status fetched on the side,
-   * `connection(state)` with connecting · live · reconnecting · closed · missing.
+   * `problem(error)` for a status that could not be had, `connection(state)` with connecting · live · reconnecting · closed · missing.
    */
   constructor(jobId, { cursor = null, ...handlers }) {
     this.#jobId = jobId;
@@ -126,6 +126,7 @@ export class JobStream {
     } catch (error) {
       if (generation !== this.#generation) return;
       if (error.status === 404) return this.close("missing");
+      this.#tell("problem", error);
     }
     if (generation !== this.#generation) return;
     if (job) this.#tell("job", job);

@@ -1,7 +1,7 @@
 // The form that starts a job: its fields come from the job type's `input`, the server's refusals go to the field they name.
 import { fetchJobTypes, startJob } from "/static/api.js";
 import { brandId, newUuid } from "/static/brand.js";
-import { byId, el, setShown, setText } from "/static/dom.js";
+import { byId, el, setShown, setText, whileBusy } from "/static/dom.js";
 import { label, roughly } from "/static/format.js";
 
 /** A host without a scheme, as people type it; `https://` is put before it. */
@@ -16,7 +16,7 @@ export function mountStartForm({ onTypes, onStarted }) {
   byId("types-again").addEventListener("click", () => loadTypes(onTypes));
   byId("start-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    submit(onStarted);
+    whileBusy(byId("start-submit"), "Starting…", () => submit(onStarted));
   });
   return loadTypes(onTypes);
 }
@@ -109,18 +109,12 @@ async function submit(onStarted) {
   if (!type) return;
   clearErrors();
   const request = { brand_id: brandId(), job_type: type.job_type, input_data: readInput(type) };
-  const button = byId("start-submit");
-  button.disabled = true;
-  setText(button, "Starting…");
   try {
     const answer = await startJob(request, keyFor(request));
     lastStart = { body: "", key: "" };
     onStarted(answer.job_id);
   } catch (error) {
     showError(error);
-  } finally {
-    button.disabled = false;
-    setText(button, "Start the job");
   }
 }
 

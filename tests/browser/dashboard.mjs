@@ -40,10 +40,10 @@ try {
   await keepsToItsOrigin(page);
   await fitsAPhone(context, page.url());
   await takesScreenshots(context);
-  if (problems.length > 0) throw new Error(problems.join("\n"));
+  check(problems.length === 0, "the browser complained");
   console.log("the dashboard does what it should");
 } catch (error) {
-  console.error(`FAILED: ${error.message}`);
+  console.error(`FAILED: ${[error.message, ...problems].join("\n")}`);
   process.exitCode = 1;
 } finally {
   await browser.close();
@@ -92,8 +92,9 @@ async function showsABadAddressAtItsField(page) {
   page.expectedRefusals = 1;
   await focusByTab(page, "input-url");
   await page.keyboard.type("ftp://nowhere");
+  await focusByTab(page, "start-submit");
   await page.keyboard.press("Enter");
-  await page.locator("#input-url[aria-invalid=true]").waitFor();
+  await until(page, "an error at the address field or on the form", () => document.querySelector("#start-form :is(.field-error, #start-error):not([hidden])"));
   const error = (await page.locator("#input-url-error").textContent()).trim();
   check(error !== "" && await page.locator("#input-url-error").isVisible(), "a bad address shows no error at its field");
   check(await isFocused(page, "input-url"), "the field with the error did not get the focus");
@@ -110,20 +111,22 @@ async function startsByKeyboard(page) {
 }
 
 async function movesLive(page) {
-  await page.locator("#job-connection[data-connection=live]").waitFor();
-  await page.waitForFunction(() => Number(document.getElementById("job-bar").getAttribute("aria-valuenow")) > 0, null, { timeout: JOB });
+  await until(page, "the stream to be live", () => document.getElementById("job-connection").dataset.connection === "live");
+  await until(page, "the bar to leave 0", () => Number(document.getElementById("job-bar").getAttribute("aria-valuenow")) > 0, JOB);
 }
 
 async function survivesAReload(page) {
   const status = await page.locator("#job-status").getAttribute("data-status");
   check(status === "processing", `the job was ${status} before the page could be reloaded in mid-job; use a site that takes longer`);
   await page.reload();
-  await page.waitForFunction(() => document.querySelectorAll("#step-list .step").length >= 2);
-  await page.waitForFunction(() => document.getElementById("model-text").textContent.length > 40, null, { timeout: JOB });
+  await page.locator("#log summary").click();
+  await until(page, "the history to be replayed from event 1 after the reload", () => document.querySelector("#log-rows .log-id")?.textContent === "1");
+  await until(page, "the steps to be shown after the reload", () => document.querySelectorAll("#step-list .step").length >= 2);
+  await until(page, "the model's text to be written", () => document.getElementById("model-text").textContent.length > 40, JOB);
 }
 
 async function reachesTheResult(page) {
-  await page.waitForFunction(() => ["completed", "failed", "cancelled"].includes(document.getElementById("job-status").dataset.status), null, { timeout: JOB });
+  await until(page, "the job to end", () => ["completed", "failed", "cancelled"].includes(document.getElementById("job-status").dataset.status), JOB);
   const status = await page.locator("#job-status").getAttribute("data-status");
   check(status === "completed", `the job ended as ${status}: ${await page.locator("#outcome").textContent()}`);
   await page.locator("#outcome .brand-name").waitFor();
@@ -131,8 +134,8 @@ async function reachesTheResult(page) {
   check(shown.includes(new URL(site).host), `the result does not mention ${new URL(site).host}`);
   check(await page.locator("#outcome .pages tbody tr").count() > 0, "the result lists no page of the site");
   check(await page.locator("#job-bar").getAttribute("aria-valuenow") === "100", "the bar of a completed job is not at 100");
-  await page.locator("#job-connection[data-connection=closed]").waitFor();
-  await page.waitForFunction(() => /completed/.test(document.getElementById("announcer").textContent));
+  await until(page, "the stream to be closed", () => document.getElementById("job-connection").dataset.connection === "closed");
+  await until(page, "the end to be announced", () => /completed/.test(document.getElementById("announcer").textContent));
   await judgeProgress(page);
 }
 
@@ -201,7 +204,7 @@ async function takeScreenshots(storageState, name, look) {
   await page.screenshot({ path: join(shotFolder, `${name}-start.png`) });
   await page.locator("#input-url").fill(site);
   await page.locator("#start-submit").click();
-  await page.waitForFunction(() => document.getElementById("model-text").textContent.length > 400, null, { timeout: JOB });
+  await until(page, "some of the model's text", () => document.getElementById("model-text").textContent.length > 400, JOB);
   await page.screenshot({ path: join(shotFolder, `${name}-running.png`), fullPage: true });
   await page.locator("#outcome .brand-name").waitFor({ timeout: JOB });
   await page.screenshot({ path: join(shotFolder, `${name}-completed.png`), fullPage: true });
@@ -214,6 +217,14 @@ async function focusByTab(page, id) {
     await page.keyboard.press("Tab");
   }
   throw new Error(`#${id} cannot be reached with the Tab key`);
+}
+
+async function until(page, what, condition, timeout = STEP) {
+  try {
+    await page.waitForFunction(condition, null, { timeout });
+  } catch (error) {
+    throw new Error(`waited ${timeout / 1000} s for ${what}: ${error.message.split("\n")[0]}`);
+  }
 }
 
 function isFocused(page, id) {
