@@ -182,7 +182,16 @@ async fn text_blocks_are_joined_in_the_order_of_their_index() {
         .chunk(text_start(0))
         .chunk(text(0, "{\"a\":1,"))
         .chunk(message_end(json!("end_turn")));
-    assert_eq!(answer(script).await.json, json!({"a": 1, "b": 2}));
+    let items = ask(script).await;
+    let texts: Vec<_> = items
+        .iter()
+        .filter_map(|item| match item {
+            Ok(ClaudeEvent::Text(text)) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(texts, ["\"b\":", "2}", "{\"a\":1,"], "as they come, and none of a block that is no text");
+    assert!(matches!(items.last(), Some(Ok(ClaudeEvent::Complete(answer))) if answer.json == json!({"a": 1, "b": 2})));
 }
 
 #[tokio::test]
@@ -354,6 +363,16 @@ async fn silence_slowness_and_length_end_the_call() {
     assert_eq!(items.len(), 1 + 100 + 1);
     let error = items.last().unwrap().clone().unwrap_err();
     assert_eq!((error.code.as_str(), error.retry), ("answer_too_large", Retry::Never));
+}
+
+/// The client stops at the first error anyhow; this is the second lock on the same door.
+#[tokio::test]
+async fn the_event_source_itself_sends_nothing_twice() {
+    let server = RawServer::start(Script::events().chunk(message_start())).await;
+    let mut source = client(&server, ClaudeLimits::default()).open(&prompt()).unwrap();
+    while !matches!(within_deadline(source.next()).await, Some(Err(reqwest_eventsource::Error::StreamEnded))) {}
+    assert!(within_deadline(source.next()).await.is_none());
+    assert_eq!(server.requests().await.len(), 1);
 }
 
 #[tokio::test]
