@@ -9,3 +9,5 @@ pub mod write;
 pub mod store;
 
 pub mod upstream;
+
+pub mod demo;

@@ -1,0 +1,132 @@
+//! The route of the Messages API.
+//! It must not decide what the answer says; `compose` does.
+
+use super::refusal::{self, Refusal};
+use super::{compose, wire};
+use crate::demo::answer::{Answer, respond};
+use crate::demo::control::{Control, RecordedRequest};
+use crate::demo::socket::ResetSwitch;
+use crate::demo::stand_in::Api;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Extension, Json, Router};
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The API's limit on a request, in bytes.
+const MAX_REQUEST: usize = 32 * 1024 * 1024;
+
+/// The language model (`POST /v1/messages`).
+#[derive(Debug)]
+pub struct Claude;
+
+#[derive(Clone)]
+struct Server {
+    control: Arc<Control>,
+    /// Numbers the answers, for their ids.
+    answers: Arc<AtomicU64>,
+}
+
+impl Api for Claude {
+    const PACE_FOR_PEOPLE: Duration = Duration::from_millis(40);
+
+    fn router(control: Arc<Control>) -> Router {
+        Router::new()
+            .route("/v1/messages", post(messages))
+            .fallback(unknown_route)
+            .layer(DefaultBodyLimit::max(MAX_REQUEST))
+            .with_state(Server { control, answers: Arc::default() })
+    }
+}
+
+async fn unknown_route(uri: Uri) -> Response {
+    let refusal = Refusal::not_found(format!("no route {}", uri.path()));
+    (StatusCode::NOT_FOUND, Json(refusal.to_json("req_standin_0"))).into_response()
+}
+
+async fn messages(
+    State(server): State<Server>,
+    Extension(reset): Extension<ResetSwitch>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let admitted = server.control.admit(RecordedRequest::new(&method, &uri, &headers, &body));
+    let number = server.answers.fetch_add(1, Ordering::Relaxed) + 1;
+    respond(admitted, reset, || answer(number, &headers, &body))
+}
+
+fn answer(number: u64, headers: &HeaderMap, body: &[u8]) -> Answer {
+    let request_id = format!("req_standin_{number}");
+    let answer = match refusal::check(headers, body) {
+        Err(refusal) => Answer::json(refusal.status, &refusal.to_json(&request_id)),
+        Ok(request) => {
+            let message = compose::message(number, &request);
+            if request["stream"] == Value::Bool(true) {
+                Answer::events(futures_util::stream::iter(wire::events(&message)))
+            } else {
+                Answer::json(StatusCode::OK, &wire::whole(&message))
+            }
+        }
+    };
+    answer.with_header("request-id", request_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::stand_in::StandIn;
+    use serde_json::json;
+
+    async fn post(stand_in: &StandIn<Claude>, body: &Value) -> reqwest::Response {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.post(stand_in.base_url().join("v1/messages").unwrap()).json(body);
+        request.header("x-api-key", "k").header("anthropic-version", "2023-06-01").send().await.unwrap()
+    }
+
+    fn request() -> Value {
+        json!({"model": "claude-sonnet-5-5", "max_tokens": 500, "messages": [{"role": "user", "content": "Hello there"}]})
+    }
+
+    #[tokio::test]
+    async fn both_ways_of_answering_carry_the_model_and_an_id() {
+        let stand_in = StandIn::<Claude>::start().await.unwrap();
+        let whole = post(&stand_in, &request()).await;
+        assert_eq!(whole.headers()["request-id"], "req_standin_1");
+        let whole: Value = whole.json().await.unwrap();
+        assert_eq!(
+            (&whole["model"], &whole["stop_reason"]),
+            (&json!("claude-sonnet-5-5 (simulated)"), &json!("end_turn"))
+        );
+
+        let mut streaming = request();
+        streaming["stream"] = json!(true);
+        let streamed = post(&stand_in, &streaming).await;
+        assert_eq!(streamed.headers()["request-id"], "req_standin_2");
+        assert!(streamed.headers()["content-type"].to_str().unwrap().starts_with("text/event-stream"));
+        let streamed = streamed.text().await.unwrap();
+        assert!(streamed.starts_with("event: message_start\ndata: {"));
+        assert!(streamed.ends_with("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"));
+        assert_eq!(stand_in.calls(), 2);
+        assert_eq!(stand_in.requests()[1].headers["x-api-key"], "k");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_has_the_shape_of_an_error_and_counts_as_a_call() {
+        let stand_in = StandIn::<Claude>::start().await.unwrap();
+        let mut retired = request();
+        retired["model"] = json!("claude-3-5-sonnet-20241022");
+        let response = post(&stand_in, &retired).await;
+        assert_eq!(response.status(), 404);
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["error"], json!({"type": "not_found_error", "message": "model: claude-3-5-sonnet-20241022"}));
+        assert_eq!((&body["type"], &body["request_id"]), (&json!("error"), &json!("req_standin_1")));
+        assert_eq!(stand_in.calls(), 1);
+    }
+}

@@ -1,0 +1,60 @@
+//! Stand-ins for the three upstream APIs, on sockets of their own: `jobcast demo` and the integration tests run on them.
+//! It shares no code with the clients in `upstream`, or a mistake made on one side would be hidden by the other.
+//!
+//! The stand-ins speak the real wire formats and work on real input: the site analysis fetches the site it is given, and
+//! the model composes its answer from the data in its prompt. What a person may see says that it is simulated.
+
+mod answer;
+mod behaviour;
+mod claude;
+mod control;
+mod foreplay;
+mod gtm;
+mod socket;
+mod stand_in;
+
+pub use behaviour::{Behaviour, Ending, Gate};
+pub use claude::{Claude, EVENTS_BEFORE_TEXT};
+pub use control::{Counts, RecordedRequest};
+pub use foreplay::Foreplay;
+pub use gtm::Gtm;
+pub use stand_in::{Api, StandIn};
+
+/// The stand-in of the site analysis.
+pub type GtmStandIn = StandIn<Gtm>;
+/// The stand-in of the language model.
+pub type ClaudeStandIn = StandIn<Claude>;
+/// The stand-in of the ad library.
+pub type ForeplayStandIn = StandIn<Foreplay>;
+
+/// The three stand-ins, each listening on a port of its own on loopback; dropping it ends them and closes their connections.
+#[derive(Debug)]
+pub struct StandIns {
+    /// Analyses web sites.
+    pub gtm: GtmStandIn,
+    /// Composes structured answers.
+    pub claude: ClaudeStandIn,
+    /// Serves made-up ads.
+    pub foreplay: ForeplayStandIn,
+}
+
+impl StandIns {
+    /// Starts all three on `127.0.0.1:0`, without any delay between their events.
+    ///
+    /// # Errors
+    /// When a port cannot be bound.
+    pub async fn start() -> std::io::Result<StandIns> {
+        Ok(StandIns {
+            gtm: StandIn::start().await?,
+            claude: StandIn::start().await?,
+            foreplay: StandIn::start().await?,
+        })
+    }
+
+    /// Slows all three down so that a person can watch the progress, as `jobcast demo` does.
+    pub fn pace_for_people(&self) {
+        self.gtm.pace_for_people();
+        self.claude.pace_for_people();
+        self.foreplay.pace_for_people();
+    }
+}
