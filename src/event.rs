@@ -264,3 +264,53 @@ impl fmt::Display for EventName {
 pub fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::job::{BrandId, JobType, NewJob};
+
+    fn job() -> Job {
+        let new = NewJob {
+            brand_id: BrandId(Uuid::nil()),
+            job_type: JobType::BrandIntelligence,
+            input_data: json!({}),
+            total_steps: 3,
+            max_retries: 3,
+        };
+        new.create(JobId(Uuid::nil()), DateTime::UNIX_EPOCH).0
+    }
+
+    fn event(seq: Seq, step: u32, detail: EventDetail) -> Event {
+        Event::new(&Job { last_seq: seq, step, ..job() }, DateTime::UNIX_EPOCH, &detail)
+    }
+
+    fn delta(seq: Seq, step: u32, text: &str) -> Event {
+        event(seq, step, EventDetail::Delta { text: text.to_owned() })
+    }
+
+    fn text(event: &Event) -> Value {
+        serde_json::from_str::<Value>(&event.data).unwrap()["text"].clone()
+    }
+
+    #[test]
+    fn a_frame_is_three_lines_and_a_blank_one_whatever_the_text() {
+        let frame = delta(7, 1, "a\nb\r\n\u{2028}c\n\ndata: x").frame();
+        assert!(frame.starts_with("id: 7\nevent: delta\ndata: {"));
+        assert_eq!(frame.matches(['\n', '\r']).count(), 4, "{frame:?}");
+        assert!(frame.ends_with("}\n\n"));
+    }
+
+    #[test]
+    fn neighbouring_deltas_of_a_step_become_the_last_of_them() {
+        let progress = event(4, 2, EventDetail::Progress { detail: json!({}) });
+        let events = vec![delta(2, 2, "a"), delta(3, 2, "b"), progress.clone(), delta(5, 2, "c"), delta(6, 3, "d")];
+        let merged = merge_deltas(events);
+        assert_eq!(merged.iter().map(|event| event.seq).collect::<Vec<_>>(), [3, 4, 5, 6]);
+        assert_eq!(text(&merged[0]), "ab");
+        assert_eq!(merged[1], progress);
+        assert_eq!(serde_json::from_str::<Value>(&merged[0].data).unwrap()["seq"], 3);
+    }
+}

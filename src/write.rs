@@ -362,3 +362,112 @@ fn record(job: &mut Job, now: DateTime<Utc>, detail: EventDetail) -> Event {
     job.last_seq += 1;
     Event::new(job, now, &detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::EventName;
+    use crate::job::{BrandId, JobType};
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn pending() -> Job {
+        let new = NewJob {
+            brand_id: BrandId(Uuid::nil()),
+            job_type: JobType::BrandIntelligence,
+            input_data: json!({}),
+            total_steps: 3,
+            max_retries: 1,
+        };
+        new.create(JobId::new(), NOW).0
+    }
+
+    fn processing() -> Job {
+        let mut job = pending();
+        claim(&mut job, NOW).unwrap();
+        job
+    }
+
+    fn write(job: &mut Job, report: Report) -> Result<Effects, Refusal> {
+        let attempt = job.attempt;
+        apply(job, false, &Action::Attempt(attempt, report), NOW)
+    }
+
+    fn names(effects: &Effects) -> Vec<EventName> {
+        effects.events.iter().map(|event| event.name).collect()
+    }
+
+    fn progress(step: u32, percent: u8) -> Report {
+        Report::Progress(Progress { step, percent, text: "Analyzing".to_owned(), detail: json!({}) })
+    }
+
+    fn failure() -> Failure {
+        Failure { message: "no".to_owned(), code: "no".to_owned() }
+    }
+
+    #[test]
+    fn progress_names_the_step_and_never_goes_down() {
+        let mut job = processing();
+        write(&mut job, progress(1, 45)).unwrap();
+        write(&mut job, progress(1, 20)).unwrap();
+        assert_eq!((job.progress, job.current_step.as_str()), (45, "Step 1/3: Analyzing"));
+        assert_eq!(job.last_seq, 4);
+    }
+
+    #[test]
+    fn only_the_latest_attempt_of_a_running_job_may_write() {
+        let mut job = processing();
+        write(&mut job, Report::Retry(failure(), Duration::ZERO)).unwrap();
+        claim(&mut job, NOW).unwrap();
+        let before = job.clone();
+        let stale = apply(&mut job, false, &Action::Attempt(1, progress(1, 50)), NOW);
+        assert_eq!(stale, Err(Refusal::Fenced { attempt: 1 }));
+        assert_eq!(job, before);
+        apply(&mut job, false, &Action::Cancel, NOW).unwrap();
+        assert_eq!(write(&mut job, Report::Fail(failure())), Err(Refusal::Fenced { attempt: 2 }));
+    }
+
+    #[test]
+    fn retries_end() {
+        let mut job = processing();
+        let first = write(&mut job, Report::Retry(failure(), Duration::from_secs(7))).unwrap();
+        assert_eq!((names(&first), first.delay), (vec![EventName::Retrying], Some(Duration::from_secs(7))));
+        assert_eq!((job.status, job.retry_count), (JobStatus::Pending, 1));
+        claim(&mut job, NOW).unwrap();
+        let last = write(&mut job, Report::Retry(failure(), Duration::ZERO)).unwrap();
+        assert_eq!((names(&last), job.status), (vec![EventName::Failed], JobStatus::Failed));
+    }
+
+    #[test]
+    fn a_release_uses_up_no_retry() {
+        let mut job = processing();
+        let released = write(&mut job, Report::Release).unwrap();
+        assert_eq!(
+            (names(&released), job.retry_count, released.lease),
+            (vec![EventName::Retrying], 0, LeaseChange::Clear)
+        );
+    }
+
+    #[test]
+    fn only_an_expired_lease_is_reclaimed() {
+        let mut job = processing();
+        assert_eq!(apply(&mut job, false, &Action::Reclaim(1), NOW), Err(Refusal::LeaseHeld { attempt: 1 }));
+        assert_eq!(apply(&mut job, true, &Action::Reclaim(2), NOW), Err(Refusal::Fenced { attempt: 2 }));
+        assert_eq!(names(&apply(&mut job, true, &Action::Reclaim(1), NOW).unwrap()), [EventName::Retrying]);
+    }
+
+    #[test]
+    fn cancel_is_idempotent_and_final_until_a_retry() {
+        let mut job = processing();
+        assert_eq!(names(&apply(&mut job, false, &Action::Cancel, NOW).unwrap()), [EventName::Cancelled]);
+        assert_eq!(apply(&mut job, false, &Action::Cancel, NOW), Ok(Effects::default()));
+        assert_eq!(names(&apply(&mut job, false, &Action::Retry, NOW).unwrap()), [EventName::Queued]);
+        assert_eq!((job.status, job.attempt, job.completed_at), (JobStatus::Pending, 1, None));
+        assert_eq!(
+            apply(&mut job, false, &Action::Retry, NOW),
+            Err(Refusal::WrongState { status: JobStatus::Pending })
+        );
+    }
+}

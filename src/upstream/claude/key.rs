@@ -18,6 +18,11 @@ impl ApiKey {
         Self(key.as_ref().trim().to_owned())
     }
 
+    /// Whether there is nothing in it, as where a variable is set to nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The key as a header value that no log prints; `invalid_key` when it is empty or holds what a header cannot.
     pub(super) fn header(&self) -> Result<HeaderValue, UpstreamError> {
         let mut value = HeaderValue::from_str(&self.0).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
