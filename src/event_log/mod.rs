@@ -1,0 +1,93 @@
+//! The event log: the only writer of events and the only caller of `Hub::publish`.
+//! Must not decide what a write does to a job, and must not show anybody what is not committed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::hub::Hub;
+use crate::store::{Claim, Claimed, Committed, Store, StoreError};
+use crate::write::{Refusal, Write};
+
+mod follow;
+mod writer;
+
+pub use crate::hub::Frame;
+
+/// How many appends may wait for the writer; beyond it an append waits for its turn within its own patience.
+const WAITING_APPENDS: usize = 8192;
+
+/// A cheap handle to the log.
+#[derive(Clone)]
+pub struct EventLog {
+    store: Arc<dyn Store>,
+    hub: Hub,
+    commands: mpsc::Sender<writer::Command>,
+}
+
+/// Why an append was not made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppendError {
+    /// The rules refused it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl EventLog {
+    /// Starts the log's one writer task. The task ends when the last handle is dropped and all that waits is written.
+    pub fn start(store: Arc<dyn Store>, hub: Hub) -> (EventLog, JoinHandle<()>) {
+        let (commands, waiting) = mpsc::channel(WAITING_APPENDS);
+        let writer = writer::Writer::new(store.clone(), hub.clone(), waiting);
+        (EventLog { store, hub, commands }, tokio::spawn(writer.run()))
+    }
+
+    /// Makes a write durable together with all others that wait, then shows its events to whoever watches.
+    ///
+    /// While the database does not answer, it is tried again until `patience` is over.
+    ///
+    /// # Errors
+    /// [`AppendError::Refused`] when the rules refuse it; [`AppendError::Store`] when the database does, or when the
+    /// patience is over. In the last case the write may turn out to be durable if the database went away while it
+    /// committed.
+    pub async fn append(&self, write: Write, patience: Duration) -> Result<Committed, AppendError> {
+        let deadline = Instant::now() + patience;
+        let (reply, answer) = oneshot::channel();
+        self.send(writer::Command::Append { write, deadline, reply }, deadline).await?;
+        await_answer(answer, deadline).await?
+    }
+
+    /// Takes due jobs for their next attempt and shows that they have started.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer within `patience`. What was claimed all the same runs out with
+    /// its lease.
+    pub async fn claim(&self, claim: Claim, patience: Duration) -> Result<Vec<Claimed>, StoreError> {
+        let deadline = Instant::now() + patience;
+        let (reply, answer) = oneshot::channel();
+        self.send(writer::Command::Claim { claim, reply }, deadline).await?;
+        await_answer(answer, deadline).await?
+    }
+
+    async fn send(&self, command: writer::Command, deadline: Instant) -> Result<(), StoreError> {
+        match tokio::time::timeout_at(deadline, self.commands.send(command)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(StoreError::Unavailable("the event log has stopped".to_owned())),
+            Err(_) => Err(StoreError::Unavailable(format!("{WAITING_APPENDS} writes are waiting"))),
+        }
+    }
+}
+
+/// Waits for the writer's answer, a moment longer than the writer tries, so that its own reason arrives.
+async fn await_answer<T>(answer: oneshot::Receiver<T>, deadline: Instant) -> Result<T, StoreError> {
+    match tokio::time::timeout_at(deadline + Duration::from_secs(1), answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_)) => Err(StoreError::Unavailable("the event log has stopped".to_owned())),
+        Err(_) => Err(StoreError::Unavailable("the write took too long".to_owned())),
+    }
+}
