@@ -1,0 +1,162 @@
+//! What a job type's `input_data` may hold, as a table that checks it and describes it to clients.
+//! Must not look anything up: what it accepts is decided by the text alone.
+
+use serde_json::{Map, Value};
+use url::Url;
+
+/// The longest address that is accepted, in bytes.
+const LONGEST_URL: usize = 2048;
+
+/// One member of `input_data`.
+#[derive(Debug)]
+pub struct Input {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may be.
+    pub kind: InputKind,
+}
+
+/// What a member may be.
+#[derive(Debug)]
+pub enum InputKind {
+    /// A required http or https address.
+    RequiredUrl,
+    /// A whole number, with a default.
+    Integer {
+        /// What it is when absent.
+        default: i64,
+        /// The least it may be.
+        minimum: i64,
+        /// The most it may be.
+        maximum: i64,
+    },
+}
+
+/// A value that cannot be accepted, in words that name what is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct InvalidInput {
+    /// The member, as a path from the top of the request body.
+    pub field: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl InvalidInput {
+    /// Says what is wrong with `field`; the message begins with the field's name.
+    pub fn new(field: impl Into<String>, problem: impl AsRef<str>) -> InvalidInput {
+        let field = field.into();
+        let message = format!("{field} {}", problem.as_ref());
+        InvalidInput { field, message }
+    }
+}
+
+/// Checks `input_data` against the table; answers it with its defaults filled in.
+///
+/// # Errors
+/// [`InvalidInput`] that names the first member that is unknown, missing or wrong.
+pub fn validate(inputs: &[Input], input_data: Option<&Value>) -> Result<Value, InvalidInput> {
+    let empty = Map::new();
+    let given = match input_data {
+        None | Some(Value::Null) => &empty,
+        Some(Value::Object(given)) => given,
+        Some(_) => return Err(InvalidInput::new("input_data", "must be an object")),
+    };
+    if let Some(name) = given.keys().find(|name| inputs.iter().all(|input| input.name != name.as_str())) {
+        let known = inputs.iter().map(|input| input.name).collect::<Vec<_>>().join(", ");
+        let field = format!("input_data.{}", shortened(name));
+        return Err(InvalidInput::new(field, format!("is not known for this job type; known are: {known}")));
+    }
+    let mut checked = Map::new();
+    for input in inputs {
+        let value = given.get(input.name).filter(|value| !value.is_null());
+        checked.insert(input.name.to_owned(), input.check(value)?);
+    }
+    Ok(Value::Object(checked))
+}
+
+impl Input {
+    fn check(&self, value: Option<&Value>) -> Result<Value, InvalidInput> {
+        let invalid = |problem: &str| InvalidInput::new(format!("input_data.{}", self.name), problem);
+        match (&self.kind, value) {
+            (InputKind::RequiredUrl, None) => {
+                Err(invalid("is required: the address of a site, such as https://example.com"))
+            }
+            (InputKind::RequiredUrl, Some(value)) => {
+                let text = value.as_str().ok_or_else(|| invalid("must be a string"))?;
+                site_address(text).map(|url| Value::String(url.into())).map_err(|problem| invalid(&problem))
+            }
+            (InputKind::Integer { default, .. }, None) => Ok((*default).into()),
+            (InputKind::Integer { minimum, maximum, .. }, Some(value)) => match value.as_i64() {
+                Some(number) if (*minimum..=*maximum).contains(&number) => Ok(number.into()),
+                _ => Err(invalid(&format!("must be a whole number from {minimum} to {maximum}"))),
+            },
+        }
+    }
+}
+
+fn site_address(text: &str) -> Result<Url, String> {
+    if text.len() > LONGEST_URL {
+        return Err(format!("must not be longer than {LONGEST_URL} bytes"));
+    }
+    let url = Url::parse(text.trim())
+        .map_err(|error| format!("is not an address ({error}); give one such as https://example.com"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("must begin with http:// or https://, not {}:", url.scheme()));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err("has no host".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not contain a user name or a password".to_owned());
+    }
+    Ok(url)
+}
+
+/// A name that a client sent, short enough to send back.
+fn shortened(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const INPUTS: &[Input] = &[
+        Input { name: "url", kind: InputKind::RequiredUrl },
+        Input { name: "max_pages", kind: InputKind::Integer { default: 15, minimum: 1, maximum: 50 } },
+    ];
+
+    #[test]
+    fn fills_in_defaults() {
+        let checked = validate(INPUTS, Some(&json!({"url": " https://Example.com "})));
+        assert_eq!(checked, Ok(json!({"url": "https://example.com/", "max_pages": 15})));
+    }
+
+    #[test]
+    fn names_the_member_that_is_wrong() {
+        for (input_data, field) in [
+            (json!([]), "input_data"),
+            (json!({}), "input_data.url"),
+            (json!({"url": null}), "input_data.url"),
+            (json!({"url": 7}), "input_data.url"),
+            (json!({"url": "example.com"}), "input_data.url"),
+            (json!({"url": "ftp://example.com"}), "input_data.url"),
+            (json!({"url": "http://"}), "input_data.url"),
+            (json!({"url": "file:///etc/passwd"}), "input_data.url"),
+            (json!({"url": "https://me:secret@example.com"}), "input_data.url"),
+            (json!({"url": format!("https://example.com/{}", "x".repeat(3000))}), "input_data.url"),
+            (json!({"url": "https://example.com", "max_pages": 0}), "input_data.max_pages"),
+            (json!({"url": "https://example.com", "max_pages": 51}), "input_data.max_pages"),
+            (json!({"url": "https://example.com", "max_pages": 1.5}), "input_data.max_pages"),
+            (json!({"url": "https://example.com", "max_pages": "3"}), "input_data.max_pages"),
+            (json!({"url": "https://example.com", "pages": 3}), "input_data.pages"),
+        ] {
+            let refused = validate(INPUTS, Some(&input_data)).expect_err("must be refused");
+            assert_eq!(refused.field, field, "{input_data}");
+            assert!(refused.message.starts_with(field), "{}", refused.message);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What each job type does: one file per type, which reads as a list of steps, and the registry of those that can run.
+//! Must not know how attempts are scheduled, or write to a job except through its context.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::job::JobType;
+use crate::upstream::{Retry, UpstreamError};
+use crate::write::{Failure, JobResult};
+
+mod brand_intelligence;
+mod context;
+mod input;
+mod trim;
+
+pub use brand_intelligence::BrandIntelligence;
+pub use context::Context;
+pub use input::{Input, InputKind, InvalidInput, validate};
+
+/// The work of one job type.
+#[async_trait]
+pub trait Pipeline: Send + Sync + 'static {
+    /// The type whose work it is.
+    fn job_type(&self) -> JobType;
+
+    /// The members that `input_data` may have.
+    fn inputs(&self) -> &'static [Input];
+
+    /// How many steps a person sees.
+    fn total_steps(&self) -> u32;
+
+    /// How long a job takes, as long as none has been measured.
+    fn typical_duration(&self) -> Duration;
+
+    /// How long one attempt may take at the most; then it counts as failed.
+    fn time_limit(&self) -> Duration;
+
+    /// The environment variable of a key that the type needs and that is not set.
+    fn missing_key(&self) -> Option<&'static str>;
+
+    /// Does the work of one attempt. Dropping the future stops it and closes its upstream connection.
+    async fn run(&self, context: &Context, input_data: Value) -> Result<JobResult, AttemptError>;
+}
+
+/// The job types that this process can run.
+#[derive(Clone)]
+pub struct Registry {
+    pipelines: Arc<[Arc<dyn Pipeline>]>,
+}
+
+impl Registry {
+    /// A registry of these pipelines, in the order in which they are shown.
+    pub fn new(pipelines: Vec<Arc<dyn Pipeline>>) -> Registry {
+        Registry { pipelines: pipelines.into() }
+    }
+
+    /// The pipeline of a type.
+    pub fn get(&self, job_type: JobType) -> Option<&Arc<dyn Pipeline>> {
+        self.pipelines.iter().find(|pipeline| pipeline.job_type() == job_type)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Pipeline>> {
+        self.pipelines.iter()
+    }
+}
+
+/// Why an attempt did not produce a result.
+#[derive(Debug)]
+pub enum AttemptError {
+    /// Another attempt would fail as well.
+    Fatal(Failure),
+    /// Another attempt may succeed, after the delay where the upstream named one.
+    Retryable(Failure, Option<Duration>),
+    /// The attempt no longer holds its job; there is nothing to report.
+    Superseded,
+    /// The database stayed away; the lease runs out by itself.
+    StoreUnavailable,
+}
+
+impl From<UpstreamError> for AttemptError {
+    fn from(error: UpstreamError) -> AttemptError {
+        let request = error.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
+        let failure = Failure { message: format!("{}{request}", error.message), code: error.code };
+        match error.retry {
+            Retry::Never => AttemptError::Fatal(failure),
+            Retry::Backoff => AttemptError::Retryable(failure, None),
+            Retry::After(delay) => AttemptError::Retryable(failure, Some(delay)),
+        }
+    }
+}
