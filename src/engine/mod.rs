@@ -1,0 +1,329 @@
+//! The engine: takes commands (start, cancel, retry), answers questions about jobs, and owns the tasks that run them.
+//! Must not know about HTTP, and must not change a job except through the event log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::event_log::{AppendError, EventLog};
+use crate::job::{BrandId, Job, JobId, JobType, NewJob};
+use crate::pipeline::{Input, InvalidInput, Registry, validate};
+use crate::store::{JobFilter, Position, Store, StoreError};
+use crate::write::{Action, Refusal, Write};
+
+mod backoff;
+mod estimate;
+mod lease;
+mod sweeper;
+mod worker;
+
+use estimate::Estimates;
+use lease::HeldLeases;
+
+/// How long a command waits for the database. A client waits with it, so it is short.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often a failed attempt is followed by another, by default.
+const MAX_RETRIES: u32 = 3;
+
+/// How long a released attempt may take to write that it lets go, at shutdown.
+const RELEASE_TIME: Duration = Duration::from_secs(2);
+
+/// The engine's limits.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineSettings {
+    /// Jobs under way at once in this process.
+    pub max_concurrent_jobs: u32,
+    /// Jobs under way at once for one brand, over all processes.
+    pub max_jobs_per_brand: u32,
+    /// How long a silent worker keeps its job.
+    pub lease: Duration,
+    /// How long the events of finished jobs are kept.
+    pub retention: Duration,
+}
+
+/// A cheap handle to the engine.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: EngineSettings,
+    store: Arc<dyn Store>,
+    event_log: EventLog,
+    registry: Registry,
+    /// The attempts under way in this process.
+    held: HeldLeases,
+    estimates: Estimates,
+    /// Notified when there may be a job to claim.
+    wake: Notify,
+    /// Cancelled when nothing new is to begin.
+    draining: CancellationToken,
+    /// Cancelled when what still runs is to let go of its job.
+    aborting: CancellationToken,
+}
+
+/// The engine's tasks; whoever holds them stops them.
+pub struct EngineTasks {
+    shared: Arc<Shared>,
+    attempts: TaskTracker,
+    background: JoinSet<()>,
+    stop_background: CancellationToken,
+}
+
+/// A job that has just been created.
+#[derive(Debug)]
+pub struct Started {
+    /// The job, pending.
+    pub job: Job,
+    /// How long it will probably take.
+    pub estimated_duration: Duration,
+}
+
+/// A job and what it will probably take.
+#[derive(Debug)]
+pub struct JobView {
+    /// The job.
+    pub job: Job,
+    /// How long jobs of its type take.
+    pub estimated_duration: Duration,
+}
+
+/// What can be started.
+pub struct JobTypeView {
+    /// The type.
+    pub job_type: JobType,
+    /// The key that is missing, if it cannot run.
+    pub missing_key: Option<&'static str>,
+    /// How long it takes.
+    pub estimated_duration: Duration,
+    /// What its input may hold.
+    pub inputs: &'static [Input],
+}
+
+/// Why a command or a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A value in the input is wrong.
+    #[error(transparent)]
+    InvalidInput(#[from] InvalidInput),
+    /// The type needs a key that is not set.
+    #[error("{job_type} needs {variable}, which is not set on this server")]
+    MissingKey {
+        /// The type.
+        job_type: JobType,
+        /// The environment variable.
+        variable: &'static str,
+    },
+    /// This process is about to stop.
+    #[error("the server is stopping and takes no new jobs; try again at once")]
+    Draining,
+    /// The rules refused it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<AppendError> for EngineError {
+    fn from(error: AppendError) -> EngineError {
+        match error {
+            AppendError::Refused(refusal) => EngineError::Refused(refusal),
+            AppendError::Store(error) => EngineError::Store(error),
+        }
+    }
+}
+
+impl Engine {
+    /// Starts the engine's tasks: claiming, heartbeats, sweeping.
+    pub fn start(
+        settings: EngineSettings,
+        store: Arc<dyn Store>,
+        event_log: EventLog,
+        registry: Registry,
+    ) -> (Engine, EngineTasks) {
+        let shared = Arc::new(Shared {
+            settings,
+            estimates: Estimates::new(store.clone()),
+            store,
+            event_log,
+            registry,
+            held: HeldLeases::default(),
+            wake: Notify::new(),
+            draining: CancellationToken::new(),
+            aborting: CancellationToken::new(),
+        });
+        let (attempts, stop_background) = (TaskTracker::new(), CancellationToken::new());
+        let mut background = JoinSet::new();
+        background.spawn(worker::claim_and_run(shared.clone(), attempts.clone()));
+        background.spawn(lease::keep_alive(shared.clone(), stop_background.clone()));
+        background.spawn(sweeper::sweep(shared.clone(), stop_background.clone()));
+        let tasks = EngineTasks { shared: shared.clone(), attempts, background, stop_background };
+        (Engine { shared }, tasks)
+    }
+
+    /// Creates a job and answers at once; no upstream is called before that.
+    ///
+    /// # Errors
+    /// [`EngineError`]; no job was created then, unless the database went away while it committed.
+    pub async fn start_job(
+        &self,
+        brand_id: BrandId,
+        job_type: JobType,
+        input_data: Option<&Value>,
+    ) -> Result<Started, EngineError> {
+        let shared = &self.shared;
+        if shared.draining.is_cancelled() {
+            return Err(EngineError::Draining);
+        }
+        let pipeline = shared.registry.get(job_type).ok_or(Refusal::NotFound)?;
+        let input_data = validate(pipeline.inputs(), input_data)?;
+        if let Some(variable) = pipeline.missing_key() {
+            return Err(EngineError::MissingKey { job_type, variable });
+        }
+        let new =
+            NewJob { brand_id, job_type, input_data, total_steps: pipeline.total_steps(), max_retries: MAX_RETRIES };
+        let estimated_duration = shared.estimates.duration(pipeline.as_ref()).await;
+        let write = Write { job_id: JobId::new(), action: Action::Create(new) };
+        let committed = shared.event_log.append(write, PATIENCE).await?;
+        shared.wake.notify_one();
+        Ok(Started { job: committed.job, estimated_duration })
+    }
+
+    /// Stops a job for good; its upstream connection is closed at once if it runs in this process. Idempotent.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongState`] when the job completed or failed before.
+    pub async fn cancel(&self, id: JobId) -> Result<JobView, EngineError> {
+        let committed = self.shared.event_log.append(Write { job_id: id, action: Action::Cancel }, PATIENCE).await?;
+        self.shared.held.stop(id, committed.job.attempt);
+        Ok(self.view(committed.job).await)
+    }
+
+    /// Puts a failed or cancelled job back in the queue; its finished steps are not repeated.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongState`] when the job is not failed or cancelled.
+    pub async fn retry(&self, id: JobId) -> Result<JobView, EngineError> {
+        if self.shared.draining.is_cancelled() {
+            return Err(EngineError::Draining);
+        }
+        let committed = self.shared.event_log.append(Write { job_id: id, action: Action::Retry }, PATIENCE).await?;
+        self.shared.wake.notify_one();
+        Ok(self.view(committed.job).await)
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] when there is none.
+    pub async fn job(&self, id: JobId) -> Result<JobView, EngineError> {
+        let job = self.shared.store.job(id).await?.ok_or(Refusal::NotFound)?;
+        Ok(self.view(job).await)
+    }
+
+    /// The result of a completed job.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`] when the database does not answer.
+    pub async fn result_data(&self, id: JobId) -> Result<Option<Value>, EngineError> {
+        Ok(self.shared.store.result_data(id).await?)
+    }
+
+    /// Jobs of the filter, newest first.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`] when the database does not answer.
+    pub async fn jobs(
+        &self,
+        filter: &JobFilter,
+        after: Option<Position>,
+        limit: u32,
+    ) -> Result<Vec<JobView>, EngineError> {
+        let mut views = Vec::new();
+        for job in self.shared.store.jobs(filter, after, limit).await? {
+            views.push(self.view(job).await);
+        }
+        Ok(views)
+    }
+
+    /// What can be started here.
+    pub async fn job_types(&self) -> Vec<JobTypeView> {
+        let mut views = Vec::new();
+        for pipeline in self.shared.registry.iter() {
+            views.push(JobTypeView {
+                job_type: pipeline.job_type(),
+                missing_key: pipeline.missing_key(),
+                estimated_duration: self.shared.estimates.duration(pipeline.as_ref()).await,
+                inputs: pipeline.inputs(),
+            });
+        }
+        views
+    }
+
+    /// Whether the database answers within `patience`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not.
+    pub async fn ping(&self, patience: Duration) -> Result<(), StoreError> {
+        match tokio::time::timeout(patience, self.shared.store.ping()).await {
+            Ok(answer) => answer,
+            Err(_) => Err(StoreError::Unavailable(format!("no answer within {patience:?}"))),
+        }
+    }
+
+    /// The log that viewers follow.
+    pub fn event_log(&self) -> &EventLog {
+        &self.shared.event_log
+    }
+
+    /// Whether this process has begun to stop.
+    pub fn is_draining(&self) -> bool {
+        self.shared.draining.is_cancelled()
+    }
+
+    /// Cancelled when this process begins to stop.
+    pub fn draining(&self) -> CancellationToken {
+        self.shared.draining.clone()
+    }
+
+    async fn view(&self, job: Job) -> JobView {
+        let estimated_duration = match self.shared.registry.get(job.job_type) {
+            Some(pipeline) => self.shared.estimates.duration(pipeline.as_ref()).await,
+            None => Duration::ZERO,
+        };
+        JobView { job, estimated_duration }
+    }
+}
+
+impl EngineTasks {
+    /// Begins the drain: nothing new is started or claimed.
+    pub fn drain(&self) {
+        self.shared.draining.cancel();
+    }
+
+    /// Waits until all attempts are over, until `deadline` or until `hurry`; then makes the rest let go of their jobs,
+    /// so that another process goes on with them at once.
+    pub async fn finish(mut self, deadline: tokio::time::Instant, hurry: CancellationToken) {
+        self.drain();
+        self.attempts.close();
+        tokio::select! {
+            () = self.attempts.wait() => {}
+            () = tokio::time::sleep_until(deadline) => {}
+            () = hurry.cancelled() => {}
+        }
+        self.shared.aborting.cancel();
+        if tokio::time::timeout(RELEASE_TIME, self.attempts.wait()).await.is_err() {
+            tracing::warn!(attempts = self.attempts.len(), "could not release every job; their leases run out");
+        }
+        self.stop_background.cancel();
+        while self.background.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,150 @@
+//! The worker: claims due jobs as long as there is room, runs an attempt of each, and writes how it ended.
+//! Must not hold a transaction or a row lock while a pipeline runs.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use super::lease::HeldLease;
+use super::{Shared, backoff};
+use crate::pipeline::{AttemptError, Context};
+use crate::store::{Claim, Claimed};
+use crate::write::{Failure, JobResult, Report};
+
+/// The pause between looks at the queue when nothing wakes the worker; jobs that wait for a retry or that another
+/// process queued are found by it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a claim waits for the database.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How an attempt ended.
+enum Outcome {
+    Completed(Box<JobResult>),
+    Failed(AttemptError),
+    /// The process stops; the job is to go on elsewhere.
+    Aborted,
+    /// The job was cancelled or taken over; there is nothing to write.
+    Lost,
+}
+
+/// Claims and runs jobs until the process drains.
+pub(super) async fn claim_and_run(shared: Arc<Shared>, attempts: TaskTracker) {
+    while !shared.draining.is_cancelled() {
+        let claimed = claim(&shared).await;
+        let found = !claimed.is_empty();
+        for claimed in claimed {
+            let span = tracing::info_span!("attempt", job_id = %claimed.job.id, attempt = claimed.job.attempt);
+            // Held before the task runs, so that the next claim counts it.
+            let lease = shared.held.hold(claimed.job.id, claimed.job.attempt);
+            attempts.spawn(run_attempt(shared.clone(), lease, claimed).instrument(span));
+        }
+        if found {
+            continue;
+        }
+        tokio::select! {
+            () = shared.wake.notified() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = shared.draining.cancelled() => {}
+        }
+    }
+}
+
+async fn claim(shared: &Shared) -> Vec<Claimed> {
+    let under_way = u32::try_from(shared.held.len()).unwrap_or(u32::MAX);
+    let limit = shared.settings.max_concurrent_jobs.saturating_sub(under_way);
+    let job_types = shared.registry.iter().filter(|pipeline| pipeline.missing_key().is_none());
+    let job_types: Vec<_> = job_types.map(|pipeline| pipeline.job_type()).collect();
+    if limit == 0 || job_types.is_empty() {
+        return Vec::new();
+    }
+    let claim = Claim { limit, max_jobs_per_brand: shared.settings.max_jobs_per_brand, job_types };
+    match shared.event_log.claim(claim, PATIENCE).await {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            tracing::warn!(%error, "could not claim jobs");
+            Vec::new()
+        }
+    }
+}
+
+async fn run_attempt(shared: Arc<Shared>, lease: HeldLease, claimed: Claimed) {
+    tracing::info!(job_type = %claimed.job.job_type, brand_id = %claimed.job.brand_id, "attempt begins");
+    let (retry_count, context) = (claimed.job.retry_count, context(&shared, &claimed));
+    let outcome = tokio::select! {
+        biased;
+        () = lease.lost() => Outcome::Lost,
+        () = shared.aborting.cancelled() => Outcome::Aborted,
+        outcome = run_pipeline(&shared, &context, claimed) => outcome,
+    };
+    write_outcome(&context, retry_count, outcome).await;
+    drop(lease);
+    shared.wake.notify_one();
+}
+
+fn context(shared: &Shared, claimed: &Claimed) -> Context {
+    let job = &claimed.job;
+    Context::new(job.id, job.brand_id, job.attempt, shared.event_log.clone(), shared.store.clone())
+}
+
+async fn run_pipeline(shared: &Shared, context: &Context, claimed: Claimed) -> Outcome {
+    let Some(pipeline) = shared.registry.get(claimed.job.job_type) else { return Outcome::Aborted };
+    let run = AssertUnwindSafe(pipeline.run(context, claimed.input_data)).catch_unwind();
+    match tokio::time::timeout(pipeline.time_limit(), run).await {
+        Ok(Ok(Ok(result))) => Outcome::Completed(Box::new(result)),
+        Ok(Ok(Err(error))) => Outcome::Failed(error),
+        Ok(Err(_)) => {
+            tracing::error!("the pipeline panicked");
+            Outcome::Failed(AttemptError::Fatal(failure("The job failed for an internal reason", "internal")))
+        }
+        Err(_) => {
+            let message = format!("The attempt took longer than {} seconds", pipeline.time_limit().as_secs());
+            Outcome::Failed(AttemptError::Retryable(failure(&message, "attempt_timeout"), None))
+        }
+    }
+}
+
+async fn write_outcome(context: &Context, retry_count: u32, outcome: Outcome) {
+    let report = match outcome {
+        Outcome::Completed(result) => Report::Complete(*result),
+        Outcome::Failed(AttemptError::Fatal(failure)) => Report::Fail(failure),
+        Outcome::Failed(AttemptError::Retryable(failure, asked_for)) => {
+            Report::Retry(failure, backoff::delay(retry_count + 1, asked_for))
+        }
+        Outcome::Aborted => Report::Release,
+        Outcome::Lost | Outcome::Failed(AttemptError::Superseded) => return tracing::info!("attempt gave way"),
+        Outcome::Failed(AttemptError::StoreUnavailable) => {
+            return tracing::error!("attempt ends unreported: the database stayed away; its lease runs out");
+        }
+    };
+    tracing::info!(outcome = name(&report), reason = reason(&report), "attempt ends");
+    if let Err(AttemptError::Fatal(refused)) = context.report(report).await {
+        // The result itself was refused; the job must end all the same.
+        let _ = context.report(Report::Fail(refused)).await;
+    }
+}
+
+fn name(report: &Report) -> &'static str {
+    match report {
+        Report::Complete(_) => "completed",
+        Report::Fail(_) => "failed",
+        Report::Retry(..) => "retrying",
+        Report::Release => "released",
+        Report::Progress(_) | Report::Delta(_) | Report::StepOutput { .. } => "under way",
+    }
+}
+
+fn reason(report: &Report) -> Option<&str> {
+    match report {
+        Report::Fail(failure) | Report::Retry(failure, _) => Some(&failure.message),
+        _ => None,
+    }
+}
+
+fn failure(message: &str, code: &str) -> Failure {
+    Failure { message: message.to_owned(), code: code.to_owned() }
+}
