@@ -1,0 +1,182 @@
+//! The contract's error answers, and the one place where an error becomes a status code.
+//! Must not send an internal cause; that is logged.
+
+use axum::Json;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::engine::EngineError;
+use crate::job::{JobId, JobStatus};
+use crate::store::StoreError;
+use crate::write::Refusal;
+
+/// An answer that says what is wrong.
+#[derive(Debug)]
+pub(super) enum ApiError {
+    /// The request itself cannot be read.
+    Malformed { field: Option<String>, message: String },
+    /// The body does not arrive.
+    BodyTimeout,
+    /// The body is larger than this many bytes.
+    TooLarge { limit: usize },
+    /// The body is not declared as JSON.
+    NotJson,
+    /// A value is wrong.
+    Invalid { field: String, message: String },
+    /// There is no such job.
+    UnknownJob { id: String },
+    /// There is no such route.
+    UnknownRoute { path: String },
+    /// The route does not take this method.
+    WrongMethod { method: String, path: String },
+    /// There is no result yet, or there will be none.
+    NoResult { status: JobStatus, error_message: Option<String> },
+    /// Every event stream that may be open is open.
+    TooManyStreams { limit: usize },
+    /// The engine did not do it.
+    Engine(EngineError),
+}
+
+#[derive(Serialize)]
+struct ErrorBody {
+    success: bool,
+    error: String,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<JobStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<String>,
+}
+
+impl ApiError {
+    pub(super) fn malformed(message: impl Into<String>) -> ApiError {
+        ApiError::Malformed { field: None, message: message.into() }
+    }
+
+    pub(super) fn invalid(field: &str, problem: &str) -> ApiError {
+        ApiError::Invalid { field: field.to_owned(), message: format!("{field} {problem}") }
+    }
+
+    /// An error of the engine about the job of this id.
+    pub(super) fn about(id: JobId) -> impl Fn(EngineError) -> ApiError {
+        move |error| match error {
+            EngineError::Refused(Refusal::NotFound) => ApiError::UnknownJob { id: id.to_string() },
+            error => ApiError::Engine(error),
+        }
+    }
+
+    /// The status, the stable code and, where waiting helps, after how many seconds.
+    fn answer(&self) -> (StatusCode, &'static str, Option<u32>) {
+        match self {
+            ApiError::Malformed { .. } => (StatusCode::BAD_REQUEST, "malformed", None),
+            ApiError::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout", None),
+            ApiError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", None),
+            ApiError::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", None),
+            ApiError::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_input", None),
+            ApiError::UnknownJob { .. } | ApiError::UnknownRoute { .. } => (StatusCode::NOT_FOUND, "not_found", None),
+            ApiError::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", None),
+            ApiError::NoResult { .. } => (StatusCode::CONFLICT, "no_result", None),
+            ApiError::TooManyStreams { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", Some(5)),
+            ApiError::Engine(EngineError::InvalidInput(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_input", None),
+            ApiError::Engine(EngineError::MissingKey { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "missing_key", Some(60))
+            }
+            ApiError::Engine(EngineError::Draining) => (StatusCode::SERVICE_UNAVAILABLE, "draining", Some(1)),
+            ApiError::Engine(EngineError::Store(StoreError::Unavailable(_))) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", Some(2))
+            }
+            ApiError::Engine(EngineError::Store(StoreError::Rejected(_))) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal", None)
+            }
+            ApiError::Engine(EngineError::Refused(refusal)) => match refusal {
+                Refusal::NotFound => (StatusCode::NOT_FOUND, "not_found", None),
+                Refusal::WrongState { .. } | Refusal::Fenced { .. } | Refusal::LeaseHeld { .. } => {
+                    (StatusCode::CONFLICT, "wrong_state", None)
+                }
+                Refusal::QueueFull { .. } => (StatusCode::TOO_MANY_REQUESTS, "queue_full", Some(10)),
+                Refusal::UnknownBrand => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_brand", None),
+            },
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            ApiError::Malformed { message, .. } | ApiError::Invalid { message, .. } => message.clone(),
+            ApiError::BodyTimeout => "the request body did not arrive in time".to_owned(),
+            ApiError::TooLarge { limit } => format!("the request body is larger than {} KiB", limit / 1024),
+            ApiError::NotJson => "the request body must be JSON, sent with Content-Type: application/json".to_owned(),
+            ApiError::UnknownJob { id } => format!("there is no job with id {id}"),
+            ApiError::UnknownRoute { path } => format!("there is nothing at {path}"),
+            ApiError::WrongMethod { method, path } => format!("{path} does not take {method}"),
+            ApiError::NoResult { status, .. } => format!("the job is {status}; it has no result"),
+            ApiError::TooManyStreams { limit } => format!("{limit} event streams are open, which is the limit"),
+            // What the database said stays inside.
+            ApiError::Engine(EngineError::Store(StoreError::Unavailable(_))) => {
+                "the database does not answer; try again".to_owned()
+            }
+            ApiError::Engine(EngineError::Store(StoreError::Rejected(_))) => "something went wrong here".to_owned(),
+            ApiError::Engine(EngineError::Refused(Refusal::WrongState { status })) => {
+                format!("the job is {status}, which does not allow this")
+            }
+            ApiError::Engine(error) => error.to_string(),
+        }
+    }
+
+    fn field(&self) -> Option<String> {
+        match self {
+            ApiError::Invalid { field, .. } => Some(field.clone()),
+            ApiError::Malformed { field, .. } => field.clone(),
+            ApiError::Engine(EngineError::InvalidInput(invalid)) => Some(invalid.field.clone()),
+            ApiError::Engine(EngineError::Refused(Refusal::UnknownBrand)) => Some("brand_id".to_owned()),
+            _ => None,
+        }
+    }
+
+    fn job_state(&self) -> (Option<JobStatus>, Option<String>) {
+        match self {
+            ApiError::NoResult { status, error_message } => (Some(*status), error_message.clone()),
+            ApiError::Engine(EngineError::Refused(Refusal::WrongState { status })) => (Some(*status), None),
+            _ => (None, None),
+        }
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> ApiError {
+        ApiError::Engine(error)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if let ApiError::Engine(EngineError::Store(error)) = &self {
+            tracing::error!(%error, "could not answer a request");
+        }
+        let (code, word, retry_after) = self.answer();
+        let (status, error_message) = self.job_state();
+        let body =
+            ErrorBody { success: false, error: self.message(), code: word, field: self.field(), status, error_message };
+        let mut response = (code, Json(body)).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}
+
+pub(super) async fn unknown_route(uri: Uri) -> ApiError {
+    ApiError::UnknownRoute { path: shown(uri.path()) }
+}
+
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+    ApiError::WrongMethod { method: method.to_string(), path: shown(uri.path()) }
+}
+
+/// A path that a client sent, short enough to send back.
+fn shown(path: &str) -> String {
+    path.chars().take(200).collect()
+}

@@ -1,0 +1,193 @@
+//! The routes about jobs that answer with JSON: start, status, result, cancel, retry, list, job types.
+//! Must not hold a request open without a bound.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::DateTime;
+use futures_util::StreamExt;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::error::ApiError;
+use super::query::Parameters;
+use super::{Api, body, wire};
+use crate::engine::JobView;
+use crate::event::Seq;
+use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
+use crate::store::{JobFilter, Position};
+
+/// The members of a start request.
+const START_MEMBERS: [&str; 3] = ["brand_id", "job_type", "input_data"];
+
+/// Jobs in one page of the list: by default, and at the most.
+const PAGE: u32 = 20;
+const LARGEST_PAGE: u32 = 100;
+
+/// The longest that `status` holds an answer, in seconds.
+const LONGEST_WAIT: u32 = 60;
+
+pub(super) async fn start(State(api): State<Api>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
+    let request = body::read_json(&headers, body).await?;
+    let request = request.as_object().ok_or_else(|| ApiError::invalid("body", "must be a JSON object"))?;
+    if let Some(name) = request.keys().find(|name| !START_MEMBERS.contains(&name.as_str())) {
+        let name: String = name.chars().take(64).collect();
+        return Err(ApiError::invalid(&name, "is not known; known are: brand_id, job_type, input_data"));
+    }
+    let brand_id = BrandId(uuid_member(request, "brand_id")?);
+    let job_type = job_type_member(request)?;
+    let started = api.engine.start_job(brand_id, job_type, request.get("input_data")).await?;
+    let location = HeaderValue::from_str(&wire::status_url(&started.job)).ok();
+    let mut response = (StatusCode::ACCEPTED, Json(wire::started(&started))).into_response();
+    response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
+    Ok(response)
+}
+
+fn uuid_member(request: &Map<String, Value>, name: &str) -> Result<Uuid, ApiError> {
+    let text = string_member(request, name)?;
+    Uuid::parse_str(text)
+        .map_err(|_| ApiError::invalid(name, "must be a UUID, such as 7b0d7c1e-2f5a-4c7e-9d52-3c0f4a1b2c3d"))
+}
+
+fn job_type_member(request: &Map<String, Value>) -> Result<JobType, ApiError> {
+    let known = || JobType::ALL.map(JobType::as_str).join(", ");
+    let unknown = |_| ApiError::invalid("job_type", &format!("is not known; known are: {}", known()));
+    string_member(request, "job_type")?.parse().map_err(unknown)
+}
+
+fn string_member<'a>(request: &'a Map<String, Value>, name: &str) -> Result<&'a str, ApiError> {
+    match request.get(name) {
+        None | Some(Value::Null) => Err(ApiError::invalid(name, "is required")),
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(ApiError::invalid(name, "must be a string")),
+    }
+}
+
+pub(super) async fn status(
+    State(api): State<Api>,
+    id: PathId,
+    headers: HeaderMap,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let wait = parameters.number("wait", 0, LONGEST_WAIT)?.unwrap_or(0);
+    let mut view = api.engine.job(id.0).await.map_err(ApiError::about(id.0))?;
+    if wait > 0 && is_known(&headers, view.job.last_seq) {
+        wait_for_event(&api, &view.job, Duration::from_secs(wait.into())).await;
+        view = api.engine.job(id.0).await.map_err(ApiError::about(id.0))?;
+    }
+    Ok(status_answer(&headers, view))
+}
+
+/// Returns after the job's next event, after `wait`, or when the process drains.
+async fn wait_for_event(api: &Api, job: &Job, wait: Duration) {
+    let mut next = pin!(api.engine.event_log().follow(job.id, job.last_seq));
+    tokio::select! {
+        _ = next.next() => {}
+        () = tokio::time::sleep(wait) => {}
+        () = api.engine.draining().cancelled_owned() => {}
+    }
+}
+
+fn status_answer(headers: &HeaderMap, view: JobView) -> Response {
+    let last_seq = view.job.last_seq;
+    let mut response = if is_known(headers, last_seq) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Json(wire::job(view.into())).into_response()
+    };
+    let etag = HeaderValue::from_str(&etag(last_seq)).ok();
+    response.headers_mut().extend(etag.map(|etag| (header::ETAG, etag)));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// Every visible change of a job is an event, so its last seq names its state. Weak, because the estimate may differ.
+fn etag(last_seq: Seq) -> String {
+    format!("W/\"{last_seq}\"")
+}
+
+/// Whether the client has this state already (RFC 9110, section 13.1.2: weak comparison, a list, or `*`).
+fn is_known(headers: &HeaderMap, last_seq: Seq) -> bool {
+    let current = format!("\"{last_seq}\"");
+    let sent = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    sent.flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == current)
+}
+
+pub(super) async fn result(State(api): State<Api>, id: PathId) -> Result<Json<Value>, ApiError> {
+    let JobView { job, .. } = api.engine.job(id.0).await.map_err(ApiError::about(id.0))?;
+    if job.status != JobStatus::Completed {
+        let error_message = job.error_message.filter(|_| job.status == JobStatus::Failed);
+        return Err(ApiError::NoResult { status: job.status, error_message });
+    }
+    let result_data = api.engine.result_data(id.0).await?.unwrap_or(Value::Null);
+    Ok(Json(wire::result(&job, &result_data, job.completed_at)))
+}
+
+pub(super) async fn cancel(State(api): State<Api>, id: PathId) -> Result<Json<Value>, ApiError> {
+    let view = api.engine.cancel(id.0).await.map_err(ApiError::about(id.0))?;
+    Ok(Json(wire::job(view.into())))
+}
+
+pub(super) async fn retry(State(api): State<Api>, id: PathId) -> Result<Response, ApiError> {
+    let view = api.engine.retry(id.0).await.map_err(ApiError::about(id.0))?;
+    Ok((StatusCode::ACCEPTED, Json(wire::job(view.into()))).into_response())
+}
+
+pub(super) async fn list(State(api): State<Api>, parameters: Parameters) -> Result<Json<Value>, ApiError> {
+    let filter = JobFilter {
+        brand_id: parameters.parsed("brand_id", "must be a UUID")?.map(BrandId),
+        status: parameters
+            .parsed("status", &format!("must be one of {}", JobStatus::ALL.map(JobStatus::as_str).join(", ")))?,
+        job_type: parameters
+            .parsed("job_type", &format!("must be one of {}", JobType::ALL.map(JobType::as_str).join(", ")))?,
+    };
+    let limit = parameters.number("limit", 1, LARGEST_PAGE)?.unwrap_or(PAGE);
+    let after = match parameters.text("cursor") {
+        Some(text) => {
+            Some(position(text).ok_or_else(|| ApiError::invalid("cursor", "is not a next_cursor of this list"))?)
+        }
+        None => None,
+    };
+    // One more than asked for, to know whether there is another page.
+    let mut views = api.engine.jobs(&filter, after, limit + 1).await?;
+    let more = views.len() > limit as usize;
+    views.truncate(limit as usize);
+    let next_cursor = views.last().filter(|_| more).map(|view| cursor(&view.job));
+    Ok(Json(wire::list(views.into_iter().map(Into::into).collect(), next_cursor)))
+}
+
+/// A place in the list as text: the creation time in microseconds and the id.
+fn cursor(job: &Job) -> String {
+    format!("{}_{}", job.created_at.timestamp_micros(), job.id)
+}
+
+fn position(cursor: &str) -> Option<Position> {
+    let (micros, id) = cursor.split_once('_')?;
+    let created_at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+    Some(Position { created_at, id: JobId(id.parse().ok()?) })
+}
+
+pub(super) async fn job_types(State(api): State<Api>) -> Json<Value> {
+    Json(wire::job_types(&api.engine.job_types().await, api.settings.simulated))
+}
+
+/// The job id in the path; what is no UUID is the id of no job.
+pub(super) struct PathId(pub(super) JobId);
+
+impl<S: Send + Sync> axum::extract::FromRequestParts<S> for PathId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &S) -> Result<PathId, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let text = path.map(|Path(text)| text).unwrap_or_default();
+        let id = Uuid::parse_str(&text).map_err(|_| ApiError::UnknownJob { id: text.chars().take(64).collect() })?;
+        Ok(PathId(JobId(id)))
+    }
+}

@@ -1,0 +1,84 @@
+//! The HTTP interface: routes and layers over the engine and the event log.
+//! Must not contain rules about jobs; it reads requests, asks the engine, and writes answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+
+use crate::engine::Engine;
+
+mod body;
+mod dashboard;
+mod error;
+mod events;
+mod health;
+mod jobs;
+mod query;
+mod serve;
+mod wire;
+
+pub use serve::{ServeSettings, serve};
+
+/// What the routes share.
+#[derive(Clone)]
+pub struct Api {
+    engine: Engine,
+    settings: ApiSettings,
+    /// One permit for each open event stream.
+    streams: Arc<Semaphore>,
+}
+
+/// The settings of the routes.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiSettings {
+    /// A comment is sent on a stream after this much silence.
+    pub keep_alive: Duration,
+    /// Open event streams at the most.
+    pub max_streams: usize,
+    /// Streams end spread over this time when the process drains.
+    pub drain_spread: Duration,
+    /// Whether the upstreams are the demo's stand-ins, which is told wherever a person sees results.
+    pub simulated: bool,
+}
+
+/// All routes. Whatever they do not know is answered with the contract's JSON error.
+pub fn router(engine: Engine, settings: ApiSettings) -> Router {
+    let streams = Arc::new(Semaphore::new(settings.max_streams.min(Semaphore::MAX_PERMITS)));
+    Router::new()
+        .route("/api/jobs/start", post(jobs::start))
+        .route("/api/jobs", get(jobs::list))
+        .route("/api/jobs/{id}/events", get(events::of_job))
+        .route("/api/jobs/{id}/status", get(jobs::status))
+        .route("/api/jobs/{id}/result", get(jobs::result))
+        .route("/api/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/api/jobs/{id}/retry", post(jobs::retry))
+        .route("/api/job-types", get(jobs::job_types))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/", get(dashboard::page))
+        .route("/static/{*path}", get(dashboard::asset))
+        .fallback(error::unknown_route)
+        .method_not_allowed_fallback(error::wrong_method)
+        .layer(middleware::from_fn_with_state(engine.clone(), log_and_harden))
+        .with_state(Api { engine, settings, streams })
+}
+
+/// Logs each request without its query, which may hold a token, tells browsers not to guess content types, and asks
+/// clients to connect anew once the process drains (cutting idle connections could meet a request on its way).
+async fn log_and_harden(State(engine): State<Engine>, request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if engine.is_draining() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    tracing::debug!(%method, path, status = response.status().as_u16(), "request");
+    response
+}

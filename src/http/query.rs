@@ -1,0 +1,45 @@
+//! Reads query parameters; an empty one counts as absent.
+//! Must not know which route asks.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+
+use super::error::ApiError;
+
+/// The query of a request.
+pub(super) struct Parameters(HashMap<String, String>);
+
+impl Parameters {
+    /// The text of a parameter.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// A parameter that must parse; `expected` says as what.
+    pub(super) fn parsed<T: FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>, ApiError> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| ApiError::invalid(name, expected))
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn number(&self, name: &str, minimum: u32, maximum: u32) -> Result<Option<u32>, ApiError> {
+        let expected = format!("must be a whole number from {minimum} to {maximum}");
+        match self.parsed::<u32>(name, &expected)? {
+            Some(number) if !(minimum..=maximum).contains(&number) => Err(ApiError::invalid(name, &expected)),
+            number => Ok(number),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Parameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Parameters, ApiError> {
+        Query::<HashMap<String, String>>::try_from_uri(&parts.uri)
+            .map(|Query(parameters)| Parameters(parameters))
+            .map_err(|error| ApiError::malformed(format!("the query cannot be read: {}", error.body_text())))
+    }
+}

@@ -1,0 +1,126 @@
+//! The JSON that the routes answer with, in the contract's words.
+//! Must not decide anything.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::engine::{JobTypeView, JobView, Started};
+use crate::event::{Seq, instant};
+use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
+use crate::pipeline::{Input, InputKind};
+
+/// A job, as in `GET /api/jobs/:id/status`, in a list and in the first frame of a stream.
+#[derive(Serialize)]
+pub(super) struct WireJob {
+    id: JobId,
+    brand_id: BrandId,
+    job_type: JobType,
+    status: JobStatus,
+    progress: u8,
+    current_step: String,
+    step: u32,
+    total_steps: u32,
+    retry_count: u32,
+    max_retries: u32,
+    last_seq: Seq,
+    created_at: String,
+    started_at: Option<String>,
+    completed_at: Option<String>,
+    estimated_completion: Option<String>,
+    result_id: Option<Uuid>,
+    error_message: Option<String>,
+}
+
+impl From<JobView> for WireJob {
+    fn from(JobView { job, estimated_duration }: JobView) -> WireJob {
+        let under_way = job.started_at.filter(|_| job.status == JobStatus::Processing);
+        WireJob {
+            id: job.id,
+            brand_id: job.brand_id,
+            job_type: job.job_type,
+            status: job.status,
+            progress: job.progress,
+            current_step: job.current_step,
+            step: job.step,
+            total_steps: job.total_steps,
+            retry_count: job.retry_count,
+            max_retries: job.max_retries,
+            last_seq: job.last_seq,
+            created_at: instant(job.created_at),
+            started_at: job.started_at.map(instant),
+            completed_at: job.completed_at.map(instant),
+            estimated_completion: under_way.map(|started_at| instant(started_at + estimated_duration)),
+            result_id: job.result_id,
+            error_message: job.error_message,
+        }
+    }
+}
+
+pub(super) fn started(Started { job, estimated_duration }: &Started) -> Value {
+    json!({
+        "success": true,
+        "job_id": job.id,
+        "status": job.status,
+        "estimated_duration": estimated_duration.as_secs_f64().ceil() as u64,
+        "events_url": format!("/api/jobs/{}/events", job.id),
+        "status_url": status_url(job),
+    })
+}
+
+pub(super) fn status_url(job: &Job) -> String {
+    format!("/api/jobs/{}/status", job.id)
+}
+
+pub(super) fn job(job: WireJob) -> Value {
+    json!({"success": true, "job": job})
+}
+
+pub(super) fn list(jobs: Vec<WireJob>, next_cursor: Option<String>) -> Value {
+    match next_cursor {
+        Some(next_cursor) => json!({"success": true, "jobs": jobs, "next_cursor": next_cursor}),
+        None => json!({"success": true, "jobs": jobs, "next_cursor": null}),
+    }
+}
+
+pub(super) fn result(job: &Job, result_data: &Value, completed_at: Option<DateTime<Utc>>) -> Value {
+    json!({
+        "success": true,
+        "status": job.status,
+        "result_id": job.result_id,
+        "result_data": result_data,
+        "completed_at": completed_at.map(instant),
+    })
+}
+
+pub(super) fn job_types(views: &[JobTypeView], simulated: bool) -> Value {
+    let job_types: Vec<Value> = views.iter().map(job_type).collect();
+    json!({"success": true, "simulated": simulated, "job_types": job_types})
+}
+
+fn job_type(view: &JobTypeView) -> Value {
+    json!({
+        "job_type": view.job_type,
+        "available": view.missing_key.is_none(),
+        "missing": view.missing_key,
+        "estimated_duration": view.estimated_duration.as_secs_f64().ceil() as u64,
+        "input": view.inputs.iter().map(input).collect::<Vec<_>>(),
+    })
+}
+
+fn input(input: &Input) -> Value {
+    match input.kind {
+        InputKind::RequiredUrl => json!({"name": input.name, "kind": "url", "required": true}),
+        InputKind::Integer { default, minimum, maximum } => json!({
+            "name": input.name, "kind": "integer", "required": false,
+            "default": default, "minimum": minimum, "maximum": maximum,
+        }),
+    }
+}
+
+/// The data of a stream's first frame.
+pub(super) fn sync(job: WireJob, resume: &str) -> String {
+    let last_seq = job.last_seq;
+    json!({"job": job, "resume": resume, "last_seq": last_seq}).to_string()
+}
