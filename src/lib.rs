@@ -6,8 +6,20 @@ pub mod event;
 pub mod job;
 pub mod write;
 
+pub mod hub;
 pub mod store;
-
 pub mod upstream;
 
+pub mod event_log;
+
+pub mod pipeline;
+
+pub mod engine;
+
+pub mod http;
+
+pub mod config;
+
+pub mod app;
 pub mod demo;
+pub mod watch;

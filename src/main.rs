@@ -1,3 +1,120 @@
 //! The `jobcast` command: parses, builds, runs and drains.
+//! Must not contain anything that a test would want to call.
+#![allow(clippy::print_stdout)] // standard output belongs to the person who started the command
 
-fn main() {}
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use jobcast::app::{self, App, AppOptions, StartError, Stop};
+use jobcast::config::{Cli, Command, Config, LogFormat};
+use jobcast::demo::{self, StandIns};
+use jobcast::watch;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("cannot start the runtime: {error}")),
+    };
+    runtime.block_on(async {
+        match cli.command {
+            None => exit_code(serve(cli.config, AppOptions::default()).await),
+            Some(Command::Demo(config)) => exit_code(serve_demo(config).await),
+            Some(Command::Migrate(config)) => exit_code(migrate(config).await),
+            Some(Command::Watch(command)) => ExitCode::from(watch::run(&command).await),
+        }
+    })
+}
+
+async fn serve(config: Config, options: AppOptions) -> Result<(), StartError> {
+    log_to_standard_error(config.log_format);
+    raise_open_file_limit();
+    let app = App::build(&config, options).await?;
+    tracing::info!(address = %app.address(), database = ?config.database_url, "listening");
+    app.run(stop_on_signals()).await;
+    Ok(())
+}
+
+async fn serve_demo(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+    log_to_standard_error(config.log_format);
+    raise_open_file_limit();
+    let stand_ins = StandIns::start().await?;
+    stand_ins.pace_for_people();
+    let config = demo::configured(config, &stand_ins);
+    let app = App::build(&config, AppOptions { simulated: true, ..AppOptions::default() }).await?;
+    println!("{}", demo::banner(app.address()));
+    app.run(stop_on_signals()).await;
+    Ok(())
+}
+
+async fn migrate(config: Config) -> Result<(), StartError> {
+    log_to_standard_error(config.log_format);
+    let store = app::open_store(&config).await?;
+    store.close().await;
+    println!("The tables are up to date.");
+    Ok(())
+}
+
+fn exit_code<E: std::fmt::Display>(outcome: Result<(), E>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+fn failed(reason: &str) -> ExitCode {
+    eprintln!("jobcast: {reason}");
+    ExitCode::FAILURE
+}
+
+fn log_to_standard_error(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let colours = std::io::stderr().is_terminal();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    match format {
+        LogFormat::Text => logs.init(),
+        LogFormat::Json => logs.json().init(),
+    }
+}
+
+/// Every stream is an open file, and the usual soft limit of 1,024 is reached soon.
+fn raise_open_file_limit() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::debug!(limit, "open files"),
+        Err(error) => tracing::warn!(%error, "could not raise the open-file limit"),
+    }
+}
+
+/// The first Ctrl-C or SIGTERM begins the drain, the second cuts it short.
+fn stop_on_signals() -> Stop {
+    let stop = Stop::default();
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        signal().await;
+        signalled.drain.cancel();
+        signal().await;
+        signalled.hurry.cancel();
+    });
+    stop
+}
+
+async fn signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            },
+            Err(error) => {
+                tracing::error!(%error, "cannot listen for SIGTERM");
+                let _ = tokio::signal::ctrl_c().await;
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -7,6 +7,7 @@
 mod answer;
 mod behaviour;
 mod claude;
+mod command;
 mod control;
 mod foreplay;
 mod gtm;
@@ -15,6 +16,7 @@ mod stand_in;
 
 pub use behaviour::{Behaviour, Ending, Gate};
 pub use claude::{Claude, EVENTS_BEFORE_TEXT};
+pub use command::{banner, configured};
 pub use control::{Counts, RecordedRequest};
 pub use foreplay::Foreplay;
 pub use gtm::Gtm;

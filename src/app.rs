@@ -1,0 +1,194 @@
+//! Builds every part once, in an order that can be read, and owns the shutdown: drain, then abort.
+//! Must not contain what a part does.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, ConfigError};
+use crate::engine::{Engine, EngineSettings, EngineTasks};
+use crate::event_log::EventLog;
+use crate::http::{self, ApiSettings, ServeSettings};
+use crate::hub::Hub;
+use crate::pipeline::{BrandIntelligence, Registry};
+use crate::store::{self, Store, StoreError, StoreSettings};
+use crate::upstream::{ClaudeClient, GtmClient, UpstreamError};
+
+/// A comment is sent on a stream after this much silence; the spec's own number (WHATWG HTML, section 9.2.7).
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Streams end spread over this time when the process drains, or over a quarter of the drain if that is shorter.
+const DRAIN_SPREAD: Duration = Duration::from_secs(3);
+
+/// The end of the drain is kept for writing that jobs were released and for closing the database.
+const RESERVED_FOR_ABORT: Duration = Duration::from_millis(3500);
+
+/// How long closing may take once nothing runs any more.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
+
+/// A server that is ready to run.
+pub struct App {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+    engine: Engine,
+    tasks: EngineTasks,
+    store: Arc<dyn Store>,
+    log_writer: JoinHandle<()>,
+    drain_time: Duration,
+}
+
+/// What stops a server.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Cancelled to begin the drain.
+    pub drain: CancellationToken,
+    /// Cancelled to cut the drain short.
+    pub hurry: CancellationToken,
+}
+
+/// What may differ from one run to another besides the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct AppOptions {
+    /// Whether the upstreams are the demo's stand-ins.
+    pub simulated: bool,
+    /// A comment is sent on a stream after this much silence.
+    pub keep_alive: Duration,
+}
+
+impl Default for AppOptions {
+    fn default() -> AppOptions {
+        AppOptions { simulated: false, keep_alive: KEEP_ALIVE }
+    }
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings do not fit each other.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database cannot be used.
+    #[error("cannot use the database: {0}")]
+    Database(#[from] StoreError),
+    /// An upstream client cannot be made.
+    #[error("cannot prepare the {} client: {}", .0.upstream, .0.message)]
+    Upstream(#[from] UpstreamError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// That address.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}
+
+/// Opens the database of the configuration and brings its tables up to date.
+///
+/// # Errors
+/// [`StartError::Database`] when it cannot be reached or used.
+pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    let settings = StoreSettings { lease: config.lease(), max_queued_jobs: config.max_queued_jobs };
+    let store = store::open(config.database_url.expose(), config.direct_database_url().expose(), settings).await?;
+    Ok(store)
+}
+
+impl App {
+    /// Builds a server: database, log, engine, routes, socket.
+    ///
+    /// # Errors
+    /// [`StartError`], in words that say what to change.
+    pub async fn build(config: &Config, options: AppOptions) -> Result<App, StartError> {
+        config.check()?;
+        let registry = registry(config)?;
+        let address = config.listen_on();
+        let listener = TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })?;
+        let address = listener.local_addr().map_err(|error| StartError::Listen { address, error })?;
+        let store = open_store(config).await?;
+        let (event_log, log_writer) = EventLog::start(store.clone(), Hub::default());
+        let (engine, tasks) = Engine::start(engine_settings(config), store.clone(), event_log, registry);
+        let router = http::router(engine.clone(), api_settings(config, options));
+        Ok(App { listener, address, router, engine, tasks, store, log_writer, drain_time: config.drain() })
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the drain begins, then stops within the configured drain time, with streams open or not.
+    pub async fn run(self, stop: Stop) {
+        let App { listener, address: _, router, engine, tasks, store, log_writer, drain_time } = self;
+        let cut_connections = CancellationToken::new();
+        let server = http::serve(listener, router, ServeSettings::default(), cut_connections.clone());
+        let mut server = tokio::spawn(server);
+
+        tokio::select! {
+            () = stop.drain.cancelled() => {}
+            _ = &mut server => tracing::error!("the connection loop ended by itself"),
+        }
+        tracing::info!(seconds = drain_time.as_secs(), "draining: no new jobs, streams end, running jobs may finish");
+        let deadline = Instant::now() + drain_time.saturating_sub(RESERVED_FOR_ABORT);
+        tasks.drain();
+        let streams_ended = streams_end(drain_time, &stop);
+        tokio::join!(tasks.finish(deadline, stop.hurry.clone()), streams_ended);
+
+        cut_connections.cancel();
+        drop(engine);
+        let close = async {
+            let _ = server.await;
+            let _ = log_writer.await;
+            store.close().await;
+        };
+        if tokio::time::timeout(CLOSE_TIME, close).await.is_err() {
+            tracing::warn!("not everything was closed in time; what is committed stays");
+        }
+        tracing::info!("stopped");
+    }
+}
+
+/// Gives open streams the time in which they end spread.
+async fn streams_end(drain_time: Duration, stop: &Stop) {
+    tokio::select! {
+        () = tokio::time::sleep(drain_spread(drain_time)) => {}
+        () = stop.hurry.cancelled() => {}
+    }
+}
+
+fn drain_spread(drain_time: Duration) -> Duration {
+    DRAIN_SPREAD.min(drain_time / 4)
+}
+
+fn registry(config: &Config) -> Result<Registry, StartError> {
+    let gtm = GtmClient::new(config.gtm_base_url.clone())?;
+    let claude = config
+        .claude_key()
+        .map(|key| ClaudeClient::new(config.anthropic_base_url.clone(), key, config.anthropic_model.clone()))
+        .transpose()?;
+    Ok(Registry::new(vec![Arc::new(BrandIntelligence { gtm, claude })]))
+}
+
+fn engine_settings(config: &Config) -> EngineSettings {
+    EngineSettings {
+        max_concurrent_jobs: config.max_concurrent_jobs,
+        max_jobs_per_brand: config.max_jobs_per_brand,
+        lease: config.lease(),
+        retention: config.retention(),
+    }
+}
+
+fn api_settings(config: &Config, options: AppOptions) -> ApiSettings {
+    ApiSettings {
+        keep_alive: options.keep_alive,
+        max_streams: config.max_streams as usize,
+        drain_spread: drain_spread(config.drain()),
+        simulated: options.simulated,
+    }
+}
