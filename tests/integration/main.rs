@@ -3,5 +3,14 @@
 // Clippy's allow-unwrap-in-tests covers functions marked #[test], not what they call.
 #![allow(clippy::unwrap_used)]
 
+mod bad_input;
+mod crash;
 mod databases;
+mod harness;
+mod layers;
+mod limits;
+mod main_job;
+mod resume;
+mod stop;
 mod store;
+mod stream;

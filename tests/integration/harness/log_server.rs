@@ -1,0 +1,97 @@
+//! A real server whose jobs are written by the test itself, event by event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jobcast::engine::{Engine, EngineSettings, EngineTasks};
+use jobcast::event::Seq;
+use jobcast::event_log::EventLog;
+use jobcast::http::{self, ApiSettings, ServeSettings};
+use jobcast::hub::Hub;
+use jobcast::job::{BrandId, JobId, JobType, NewJob};
+use jobcast::pipeline::Registry;
+use jobcast::store::{Claim, Store};
+use jobcast::write::{Action, Failure, Progress, Report, Write};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use url::Url;
+use uuid::Uuid;
+
+use super::{Client, DEADLINE};
+
+pub struct LogServer {
+    pub url: Url,
+    pub event_log: EventLog,
+    _tasks: EngineTasks,
+    _serving: AbortOnDropHandle<()>,
+}
+
+impl LogServer {
+    /// A server over this store; no job runs by itself on it.
+    pub async fn start(store: Arc<dyn Store>) -> LogServer {
+        let (event_log, _) = EventLog::start(store.clone(), Hub::default());
+        let settings = EngineSettings {
+            max_concurrent_jobs: 1,
+            max_jobs_per_brand: 1,
+            lease: Duration::from_secs(600),
+            retention: Duration::from_secs(86_400),
+        };
+        let (engine, tasks) = Engine::start(settings, store, event_log.clone(), Registry::new(Vec::new()));
+        let settings = ApiSettings {
+            keep_alive: Duration::from_secs(15),
+            max_streams: 10_000,
+            drain_spread: Duration::from_millis(50),
+            simulated: false,
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let router = http::router(engine, settings);
+        let serving = http::serve(listener, router, ServeSettings::default(), CancellationToken::new());
+        let serving = AbortOnDropHandle::new(tokio::spawn(serving));
+        LogServer { url, event_log, _tasks: tasks, _serving: serving }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(self.url.clone())
+    }
+
+    /// A job under its first attempt: two events are in its log.
+    pub async fn running_job(&self) -> JobId {
+        let job_id = JobId::new();
+        let new = NewJob {
+            brand_id: BrandId(Uuid::new_v4()),
+            job_type: JobType::BrandIntelligence,
+            input_data: json!({}),
+            total_steps: 3,
+            max_retries: 3,
+        };
+        self.append(job_id, Action::Create(new)).await;
+        let claim = Claim { limit: 1000, max_jobs_per_brand: 1000, job_types: vec![JobType::BrandIntelligence] };
+        let claimed = self.event_log.claim(claim, DEADLINE).await.expect("the claim is answered");
+        assert!(claimed.iter().any(|claimed| claimed.job.id == job_id), "the job was claimed");
+        job_id
+    }
+
+    pub async fn append(&self, job_id: JobId, action: Action) -> Seq {
+        let committed = self.event_log.append(Write { job_id, action }, DEADLINE).await.expect("the write is taken");
+        committed.job.last_seq
+    }
+
+    /// Appends progress of the first attempt.
+    pub async fn progress(&self, job_id: JobId, text: &str) -> Seq {
+        let progress = Progress { step: 1, percent: 10, text: text.to_owned(), detail: json!({}) };
+        self.append(job_id, Action::Attempt(1, Report::Progress(progress))).await
+    }
+
+    /// Appends a piece of text of the first attempt.
+    pub async fn delta(&self, job_id: JobId, text: &str) -> Seq {
+        self.append(job_id, Action::Attempt(1, Report::Delta(text.to_owned()))).await
+    }
+
+    /// Ends the job.
+    pub async fn fail(&self, job_id: JobId) -> Seq {
+        let failure = Failure { message: "the end".to_owned(), code: "the_end".to_owned() };
+        self.append(job_id, Action::Attempt(1, Report::Fail(failure))).await
+    }
+}

@@ -1,0 +1,83 @@
+//! The real binary as a process of its own, to be killed.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+
+use jobcast::demo::StandIns;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use url::Url;
+
+use super::{Client, DEADLINE, eventually, flags};
+
+/// A running `jobcast`; dropping it kills it.
+pub struct Process {
+    pub url: Url,
+    child: Child,
+}
+
+impl Process {
+    /// Starts the binary on this database and these upstreams; returns when it listens.
+    pub fn start(database_url: &str, stand_ins: &StandIns, more: &[&str]) -> Process {
+        let flags = flags(database_url, stand_ins);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_jobcast"))
+            .args(&flags)
+            .args(more)
+            .env("RUST_LOG", "info")
+            .env("LOG_FORMAT", "json")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let url = listening_url(&mut child);
+        Process { url, child }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(self.url.clone())
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.child.wait().expect("a killed process can be waited for");
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).expect("the process is there");
+    }
+
+    /// Waits until the process has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        eventually("the process's end", || {
+            let ended = self.child.try_wait().expect("the process can be waited for");
+            async move { ended }
+        })
+        .await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads the log until it says where the server listens, and goes on reading it so that the process never blocks.
+fn listening_url(child: &mut Child) -> Url {
+    let log = BufReader::new(child.stderr.take().expect("the log is piped"));
+    let (sender, address) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in log.lines().map_while(Result::ok) {
+            let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            match entry["fields"]["address"].as_str() {
+                Some(address) => drop(sender.send(address.to_owned())),
+                None => eprintln!("{line}"),
+            }
+        }
+    });
+    let address = address.recv_timeout(DEADLINE).expect("the server says where it listens");
+    Url::parse(&format!("http://{address}")).unwrap()
+}
