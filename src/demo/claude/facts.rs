@@ -25,6 +25,8 @@ pub(super) struct Facts {
     pub(super) sentences: Vec<String>,
     /// Significant words and pairs of words, the most frequent first.
     pub(super) themes: Vec<String>,
+    /// All that the pages say, in lower case.
+    lower: String,
     /// How many words were read.
     pub(super) word_count: usize,
 }
@@ -65,7 +67,7 @@ impl Facts {
 
     /// How often a word occurs on all pages.
     pub(super) fn occurrences(&self, word: &str) -> usize {
-        self.all_text().map(|text| words::count(&text.to_lowercase(), word)).sum()
+        words::count(&self.lower, word)
     }
 
     /// All that the pages say, piece by piece.
@@ -98,6 +100,7 @@ impl Facts {
     }
 
     fn digest(&mut self) {
+        self.lower = self.all_text().collect::<Vec<_>>().join("\n").to_lowercase();
         for page in &self.pages {
             self.word_count += page.text.split_whitespace().count();
             for heading in &page.headings {
@@ -136,7 +139,7 @@ fn json_in(text: &str) -> Vec<Value> {
     found
 }
 
-/// An object with a text of its own is a page (or an ad); `None` for all others.
+/// An object with a name and a text of its own is a page (or an ad); `None` for all others.
 fn page(members: &Map<String, Value>) -> Option<PageFacts> {
     let text = |names: &[&str]| {
         let found = names.iter().filter_map(|name| members.get(*name)?.as_str()).find(|text| !text.trim().is_empty());
@@ -155,7 +158,7 @@ fn page(members: &Map<String, Value>) -> Option<PageFacts> {
         text: text(&["text", "textContent", "full_transcription"]),
     };
     let says_something = !page.text.is_empty() || !page.headings.is_empty();
-    (says_something && ["title", "headings", "headline", "description"].iter().any(|name| members.contains_key(*name)))
+    (says_something && ["title", "headline", "description", "url"].iter().any(|name| members.contains_key(*name)))
         .then_some(page)
 }
 
@@ -207,7 +210,7 @@ mod tests {
 
     #[test]
     fn data_is_found_between_other_text() {
-        let data = json!({"brand": {"colors": {"primary": ["#1E40AF"]}}, "pages": [page_json("One", "We make good shoes here.")]});
+        let data = json!({"brand": {"colors": {"primary": ["#1E40AF"]}, "fonts": {"headings": ["Inter"]}}, "pages": [page_json("One", "We make good shoes here.")]});
         let prompt = format!(
             "Use this shape: {{\"a\": 1}} or {{broken. <site_analysis>\n{data}\n</site_analysis> Now {{answer}}."
         );

@@ -111,7 +111,7 @@ impl<'a> Fields<'a> {
                 self.sentence(&["mission", "our goal", "we help", "our purpose", "we believe"])
             }
             "vision" | "vision_statement" => {
-                self.sentence(&["vision", "future", "we imagine", "our ambition", "a world"])
+                self.sentence(&["vision", "the future", "we imagine", "our ambition", "a world"])
             }
             "brand_tone" | "tone" => Some(self.tone().join(", ")),
             "brand_voice" | "voice" => Some(self.voice()),
@@ -205,7 +205,12 @@ impl<'a> Fields<'a> {
 
     fn proposition(&self) -> Option<String> {
         let described = self.facts.pages.iter().map(|page| &page.description).find(|text| !text.is_empty()).cloned();
-        described.or_else(|| self.facts.sentences.first().cloned()).or_else(|| self.facts.headings.first().cloned())
+        let about_brand = || {
+            let brand = name::brand(self.facts)?.to_lowercase();
+            self.facts.sentence_with(&[&brand]).map(str::to_owned)
+        };
+        let first = || self.facts.sentences.first().or(self.facts.headings.first()).cloned();
+        described.or_else(about_brand).or_else(first)
     }
 
     /// Adjectives for how the text addresses its reader.

@@ -56,11 +56,16 @@ impl Analysis {
                 yield event(name(&step), &told(&step, &crawl, progress));
             }
             let site = crawl.finish().await;
-            let brand = brand::describe(&site);
+            // Reading megabytes of style rules takes long enough to hold up the other tasks of this thread.
+            let describing = tokio::task::spawn_blocking(move || (brand::describe(&site), site.pages));
+            let Ok((brand, pages)) = describing.await else {
+                yield event("error", &failed(&url, &Failure::Unreadable));
+                return;
+            };
             yield event("assets", &assets(&brand));
-            let result = result(&site.pages, brand, began.elapsed().as_secs_f64());
-            let pages = plural(site.pages.len(), "page");
-            yield event("complete", &json!({"progress": 100, "message": say(format!("complete, {pages} read")), "result": result}));
+            let result = result(&pages, brand, began.elapsed().as_secs_f64());
+            let read = plural(pages.len(), "page");
+            yield event("complete", &json!({"progress": 100, "message": say(format!("complete, {read} read")), "result": result}));
         }
     }
 }
@@ -77,11 +82,11 @@ fn told(step: &Step, crawl: &Crawl, progress: f64) -> Value {
     match step {
         Step::Read { url } => {
             let message = say(format!("read page {page} of {total}, {url}"));
-            json!({"message": message, "progress": progress.round(), "page": page, "total": total, "url": url.as_str()})
+            json!({"message": message, "progress": progress.round() as u64, "page": page, "total": total, "url": url.as_str()})
         }
         Step::Skipped { url, why } => {
             let message = say(format!("skipped {url}: {why}"));
-            json!({"message": message, "progress": progress.round(), "url": url.as_str()})
+            json!({"message": message, "progress": progress.round() as u64, "url": url.as_str()})
         }
     }
 }
@@ -92,7 +97,7 @@ fn pages_progress(crawl: &Crawl) -> f64 {
 
 fn found(count: usize) -> Value {
     let message = say(format!("found {} to read", plural(count, "page")));
-    json!({"message": message, "progress": PAGES_FROM, "count": count})
+    json!({"message": message, "progress": PAGES_FROM as u64, "count": count})
 }
 
 fn assets(brand: &Value) -> Value {

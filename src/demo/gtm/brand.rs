@@ -48,8 +48,7 @@ fn describe_colours(declarations: &[Declaration]) -> Value {
 fn describe_fonts(declarations: &[Declaration]) -> Value {
     let variables = variables(declarations);
     let (mut headings, mut body) = (Counted::default(), Counted::default());
-    // A face that is offered is not a face that is used.
-    for declaration in declarations.iter().filter(|declaration| !declaration.selector.starts_with("@font-face")) {
+    for declaration in declarations.iter().filter(|declaration| !is_beside_the_text(&declaration.selector)) {
         let named = families(declaration, &resolved(&declaration.value, &variables));
         if let Some(first) = named.into_iter().next() {
             if is_for_headings(&declaration.selector) { headings.add(first) } else { body.add(first) }
@@ -83,6 +82,12 @@ fn describe_logos(pages: &[Page]) -> Value {
 fn is_for_headings(selector: &str) -> bool {
     let selector = selector.to_lowercase();
     ["h1", "h2", "h3", "heading", "title", "display", "hero", "headline"].iter().any(|word| selector.contains(word))
+}
+
+/// A face that is offered is not a face that is used, and the face of code is not the brand's.
+fn is_beside_the_text(selector: &str) -> bool {
+    let selector = selector.to_lowercase();
+    ["@font-face", "code", "pre", "kbd", "samp", "mono", "hljs"].iter().any(|word| selector.contains(word))
 }
 
 /// Whether a colour is more than a shade of grey.
@@ -147,7 +152,8 @@ mod tests {
 
     #[test]
     fn fonts_are_told_apart_by_selector() {
-        let css = "@font-face{font-family:Unused} body{font-family:Inter,sans-serif} .hero h1{font-family:'Playfair'}";
+        let css = "@font-face{font-family:Unused} body{font-family:Inter,sans-serif}
+                   code{font-family:Fira} pre{font-family:Fira} .hero h1{font-family:'Playfair'}";
         let brand = describe(&site(&["<p>"], &[css]));
         assert_eq!(brand["fonts"]["headings"], json!(["Playfair"]));
         assert_eq!(brand["fonts"]["body"], json!(["Inter"]));

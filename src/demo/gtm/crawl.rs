@@ -149,7 +149,7 @@ impl Crawl {
         // Parsing two megabytes takes long enough to hold up the other tasks of this thread.
         let parsing = tokio::task::spawn_blocking(move || Page::read(fetched.url.clone(), &fetched.text()));
         let mut page = parsing.await.map_err(|_| Failure::Unreadable)?;
-        page.blocks.retain(|block| self.blocks.insert(block.clone()));
+        page.blocks = without_repeated(page.blocks, &mut self.blocks);
         for link in &page.links {
             self.follow(link);
         }
@@ -163,6 +163,13 @@ impl Crawl {
             self.queue.push_back(link.clone());
         }
     }
+}
+
+/// The pieces of text that no earlier page had, unless that would leave little of the page.
+fn without_repeated(blocks: Vec<String>, earlier: &mut HashSet<String>) -> Vec<String> {
+    let words = |blocks: &[String]| blocks.iter().map(|block| block.split_whitespace().count()).sum::<usize>();
+    let fresh: Vec<String> = blocks.iter().filter(|block| earlier.insert((*block).clone())).cloned().collect();
+    if words(&fresh) * 2 >= words(&blocks) { fresh } else { blocks }
 }
 
 /// The form in which addresses are compared: without fragment, scheme and last slash.
@@ -191,4 +198,33 @@ fn hash(body: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocks(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn repeated_text_is_dropped_unless_the_page_is_nothing_else() {
+        let mut earlier = HashSet::new();
+        let first = blocks(&["All about our shoes", "Acme of Bergen"]);
+        assert_eq!(without_repeated(first.clone(), &mut earlier), first);
+        let second = blocks(&["All about our boots", "Acme of Bergen"]);
+        assert_eq!(without_repeated(second, &mut earlier), blocks(&["All about our boots"]));
+        assert_eq!(without_repeated(first.clone(), &mut earlier), first, "an excerpt keeps its text");
+    }
+
+    #[test]
+    fn addresses_of_one_page_have_one_key() {
+        let key_of = |text: &str| key(&Url::parse(text).unwrap());
+        assert_eq!(key_of("http://a.example/x/#part"), key_of("https://A.example/x"));
+        assert_ne!(key_of("http://a.example/x"), key_of("http://a.example/x?page=2"));
+        assert_ne!(key_of("http://a.example/"), key_of("http://a.example:81/"));
+        assert!(ends_like_a_file(&Url::parse("http://a.example/b.PDF?x=1").unwrap()));
+        assert!(!ends_like_a_file(&Url::parse("http://a.example/v1.2").unwrap()));
+    }
 }

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+/// A longer value, in bytes, is an embedded file and passed over.
+const MAX_VALUE: usize = 2_048;
 /// How often a variable may lead to another before it is given up.
 const MAX_INDIRECTION: usize = 8;
 
@@ -101,7 +103,7 @@ fn declaration(piece: &str, selector: Option<&String>) -> Option<Declaration> {
     let (property, value) = piece.split_once(':')?;
     let (property, value) = (property.trim().to_ascii_lowercase(), one_line(value));
     let named = !property.is_empty() && property.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-    (named && !value.is_empty()).then(|| Declaration {
+    (named && !value.is_empty() && value.len() <= MAX_VALUE).then(|| Declaration {
         selector: selector.cloned().unwrap_or_default(),
         property,
         value,

@@ -9,6 +9,7 @@ mod depth;
 mod fetch;
 mod logo;
 mod page;
+mod reader;
 mod server;
 #[cfg(test)]
 mod tests;
