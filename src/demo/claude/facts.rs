@@ -239,8 +239,10 @@ mod tests {
     }
 
     #[test]
-    fn many_braces_end_soon() {
-        let facts = Facts::read(&"{[".repeat(20_000));
-        assert_eq!(facts.pages.len(), 1);
+    fn data_behind_too_many_braces_is_not_looked_for() {
+        let data = page_json("One", "Enough words to count.");
+        let title = |braces: usize| Facts::read(&format!("{}{data}", "{".repeat(braces))).pages[0].title.clone();
+        assert_eq!(title(MAX_ATTEMPTS - 1), "One");
+        assert_eq!(title(MAX_ATTEMPTS), "");
     }
 }
