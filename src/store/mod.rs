@@ -36,13 +36,15 @@ pub use sqlite::SqliteStore;
 /// Durable storage of jobs.
 ///
 /// Every method is atomic. `commit` and `claim` run transactions: never call them in a future that a client's
-/// disconnect can drop, because a cancelled `begin` leaves a pooled connection inside a transaction (sqlx issue 4385).
+/// disconnect can drop. A dropped call closes its connection, because a cancelled `begin` would leave it inside a
+/// transaction (sqlx issue 4385), and nobody learns whether the write became durable.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Commits all writes in one transaction, in their order, and says of each what became of it.
     ///
     /// The jobs are locked in the order of their ids. A batch whose answer was lost may be committed again under the
-    /// same `batch` id: what is durable already is reported as [`Committed::again`] and not repeated.
+    /// same `batch` id: what is durable already is reported as [`Committed::again`] and not repeated. A NUL
+    /// character is stored and answered as U+FFFD, because PostgreSQL's TEXT and JSONB cannot hold it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] where trying again can help; it is then unknown whether the batch is durable.
@@ -50,6 +52,8 @@ pub trait Store: Send + Sync + 'static {
     async fn commit(&self, batch: Uuid, writes: &[Write]) -> Result<Vec<Result<Committed, Refusal>>, StoreError>;
 
     /// Takes up to `claim.limit` due pending jobs, oldest due first, for their next attempt.
+    ///
+    /// An empty answer does not mean that nothing waits: another instance may be claiming at this moment.
     async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError>;
 
     /// Extends the leases of these attempts; answers those that still hold their job.
@@ -58,13 +62,14 @@ pub trait Store: Send + Sync + 'static {
     /// Up to `limit` attempts whose lease has expired, by the database's clock.
     async fn expired_leases(&self, limit: u32) -> Result<Vec<(JobId, Attempt)>, StoreError>;
 
-    /// One job.
+    /// One job; nothing if this version does not know its type or status.
     async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError>;
 
     /// The result of a job, if it has one.
     async fn result_data(&self, id: JobId) -> Result<Option<Value>, StoreError>;
 
-    /// Jobs of the filter, newest first, up to `limit`, after the position.
+    /// Jobs of the filter, newest first, up to `limit`, after the position. Jobs whose type or status this version does
+    /// not know are left out.
     async fn jobs(&self, filter: &JobFilter, after: Option<Position>, limit: u32) -> Result<Vec<Job>, StoreError>;
 
     /// Up to `limit` events of a job after the cursor, in order.
@@ -77,8 +82,8 @@ pub trait Store: Send + Sync + 'static {
     async fn recent_durations(&self, job_type: JobType, limit: u32) -> Result<Vec<Duration>, StoreError>;
 
     /// Removes `delta` events of jobs that have been terminal since before `deltas_before`, and all but the last event
-    /// of jobs terminal since before `events_before` (setting `pruned_through`). Bounded work per call; answers how
-    /// many events were removed, so that the caller can call again.
+    /// of jobs terminal since before `events_before` (setting `pruned_through`). Deals with at most a few hundred jobs
+    /// that have such events; answers how many events were removed: call again until that is 0.
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError>;
 
     /// Whether the database answers.

@@ -63,7 +63,7 @@ async fn lock_candidates(
     let rows = sqlx::query(concat!(
         "SELECT ",
         job_columns!(),
-        ", input_data FROM ai_jobs
+        ", coalesce(input_data, '{}') AS input_data FROM ai_jobs
          WHERE status = 'pending' AND run_at <= now() AND job_type = ANY($1) AND brand_id <> ALL($2)
          ORDER BY run_at, created_at, id LIMIT $3 FOR UPDATE SKIP LOCKED"
     ))

@@ -8,11 +8,13 @@ use crate::event::{Event, EventName};
 use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
 use crate::store::StoreError;
 
-/// The job of a row of `job_columns!`; nothing if this version does not know its type or status.
+/// The job of a row of `job_columns!`; nothing if this version does not know its type or status, or if the row lacks
+/// what the origin application's table does not demand.
 pub(super) fn job(row: &PgRow) -> Result<Option<Job>, StoreError> {
-    let job_type = row.try_get::<&str, _>("job_type")?.parse::<JobType>();
-    let status = row.try_get::<&str, _>("status")?.parse::<JobStatus>();
-    let (Ok(job_type), Ok(status)) = (job_type, status) else { return Ok(None) };
+    let job_type = row.try_get::<Option<&str>, _>("job_type")?.and_then(|name| name.parse::<JobType>().ok());
+    let status = row.try_get::<Option<&str>, _>("status")?.and_then(|name| name.parse::<JobStatus>().ok());
+    let created_at = row.try_get("created_at")?;
+    let (Some(job_type), Some(status), Some(created_at)) = (job_type, status, created_at) else { return Ok(None) };
     Ok(Some(Job {
         id: JobId(row.try_get("id")?),
         brand_id: BrandId(row.try_get("brand_id")?),
@@ -27,7 +29,7 @@ pub(super) fn job(row: &PgRow) -> Result<Option<Job>, StoreError> {
         attempt: count(row, "attempt")?,
         last_seq: row.try_get("last_seq")?,
         pruned_through: row.try_get("pruned_through")?,
-        created_at: row.try_get("created_at")?,
+        created_at,
         started_at: row.try_get("started_at")?,
         completed_at: row.try_get("completed_at")?,
         result_id: row.try_get("result_id")?,
