@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::event_log::{AppendError, EventLog};
 use crate::job::{BrandId, Job, JobId, JobType, NewJob};
 use crate::pipeline::{Input, InvalidInput, Registry, validate};
-use crate::store::{JobFilter, Position, Store, StoreError};
+use crate::store::{JobFilter, Position, Store, StoreError, StoredJob};
 use crate::write::{Action, Refusal, Write};
 
 mod backoff;
@@ -91,6 +91,8 @@ pub struct Started {
 pub struct JobView {
     /// The job.
     pub job: Job,
+    /// Its input.
+    pub input_data: Value,
     /// How long jobs of its type take.
     pub estimated_duration: Duration,
 }
@@ -204,7 +206,7 @@ impl Engine {
     pub async fn cancel(&self, id: JobId) -> Result<JobView, EngineError> {
         let committed = self.shared.event_log.append(Write { job_id: id, action: Action::Cancel }, PATIENCE).await?;
         self.shared.held.stop(id, committed.job.attempt);
-        Ok(self.view(committed.job).await)
+        self.job(id).await
     }
 
     /// Puts a failed or cancelled job back in the queue; its finished steps are not repeated.
@@ -215,9 +217,9 @@ impl Engine {
         if self.shared.draining.is_cancelled() {
             return Err(EngineError::Draining);
         }
-        let committed = self.shared.event_log.append(Write { job_id: id, action: Action::Retry }, PATIENCE).await?;
+        self.shared.event_log.append(Write { job_id: id, action: Action::Retry }, PATIENCE).await?;
         self.shared.wake.notify_one();
-        Ok(self.view(committed.job).await)
+        self.job(id).await
     }
 
     /// One job.
@@ -225,8 +227,8 @@ impl Engine {
     /// # Errors
     /// [`Refusal::NotFound`] when there is none.
     pub async fn job(&self, id: JobId) -> Result<JobView, EngineError> {
-        let job = self.shared.store.job(id).await?.ok_or(Refusal::NotFound)?;
-        Ok(self.view(job).await)
+        let stored = self.shared.store.job(id).await?.ok_or(Refusal::NotFound)?;
+        Ok(self.view(stored).await)
     }
 
     /// The result of a completed job.
@@ -248,8 +250,8 @@ impl Engine {
         limit: u32,
     ) -> Result<Vec<JobView>, EngineError> {
         let mut views = Vec::new();
-        for job in self.shared.store.jobs(filter, after, limit).await? {
-            views.push(self.view(job).await);
+        for stored in self.shared.store.jobs(filter, after, limit).await? {
+            views.push(self.view(stored).await);
         }
         Ok(views)
     }
@@ -294,12 +296,12 @@ impl Engine {
         self.shared.draining.clone()
     }
 
-    async fn view(&self, job: Job) -> JobView {
+    async fn view(&self, StoredJob { job, input_data }: StoredJob) -> JobView {
         let estimated_duration = match self.shared.registry.get(job.job_type) {
             Some(pipeline) => self.shared.estimates.duration(pipeline.as_ref()).await,
             None => Duration::ZERO,
         };
-        JobView { job, estimated_duration }
+        JobView { job, input_data, estimated_duration }
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) struct WireJob {
     id: JobId,
     brand_id: BrandId,
     job_type: JobType,
+    input_data: Value,
     status: JobStatus,
     progress: u8,
     current_step: String,
@@ -34,12 +35,13 @@ pub(super) struct WireJob {
 }
 
 impl From<JobView> for WireJob {
-    fn from(JobView { job, estimated_duration }: JobView) -> WireJob {
+    fn from(JobView { job, input_data, estimated_duration }: JobView) -> WireJob {
         let under_way = job.started_at.filter(|_| job.status == JobStatus::Processing);
         WireJob {
             id: job.id,
             brand_id: job.brand_id,
             job_type: job.job_type,
+            input_data,
             status: job.status,
             progress: job.progress,
             current_step: job.current_step,

@@ -63,14 +63,15 @@ pub trait Store: Send + Sync + 'static {
     async fn expired_leases(&self, limit: u32) -> Result<Vec<(JobId, Attempt)>, StoreError>;
 
     /// One job; nothing if this version does not know its type or status.
-    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError>;
+    async fn job(&self, id: JobId) -> Result<Option<StoredJob>, StoreError>;
 
     /// The result of a job, if it has one.
     async fn result_data(&self, id: JobId) -> Result<Option<Value>, StoreError>;
 
     /// Jobs of the filter, newest first, up to `limit`, after the position. Jobs whose type or status this version does
     /// not know are left out.
-    async fn jobs(&self, filter: &JobFilter, after: Option<Position>, limit: u32) -> Result<Vec<Job>, StoreError>;
+    async fn jobs(&self, filter: &JobFilter, after: Option<Position>, limit: u32)
+    -> Result<Vec<StoredJob>, StoreError>;
 
     /// Up to `limit` events of a job after the cursor, in order.
     async fn events_after(&self, id: JobId, cursor: Seq, limit: u32) -> Result<Vec<Event>, StoreError>;
@@ -115,6 +116,15 @@ pub async fn open(url: &str, direct_url: &str, settings: StoreSettings) -> Resul
         Some(("postgres" | "postgresql", _)) => Ok(Arc::new(PostgresStore::open(url, direct_url, settings).await?)),
         _ => Err(StoreError::Rejected("DATABASE_URL must begin with sqlite:// or postgres://".to_owned())),
     }
+}
+
+/// A job with its input, which no write changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredJob {
+    /// The job.
+    pub job: Job,
+    /// Its input.
+    pub input_data: Value,
 }
 
 /// A write that is durable.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Claim, Claimed, Committed};
+use super::{Claim, Claimed, Committed, StoredJob};
 use crate::event::Event;
 use crate::job::{Attempt, BrandId, Job, JobId};
 use crate::write::{self, Action, Effects, JobResult, LeaseChange, Refusal, Report, ResultRow, Write};
@@ -54,12 +54,6 @@ pub(super) struct StepOutput<'a> {
     pub output: &'a Value,
 }
 
-/// A due job under the transaction's row lock, with its input.
-pub(super) struct Candidate {
-    pub job: Job,
-    pub input_data: Value,
-}
-
 /// How many candidates to look at for each job that may be claimed: some are of brands with no room left.
 pub(super) const CANDIDATES_PER_CLAIM: u32 = 4;
 
@@ -69,17 +63,17 @@ pub(super) const PRUNED_JOBS_PER_ROUND: u32 = 200;
 /// How many such statements one call may run before it has removed something.
 pub(super) const PRUNE_ROUNDS: u32 = 20;
 
-/// Begins the next attempt of as many candidates as the claim allows, in their order. `under_way` says how many jobs
+/// Begins the next attempt of as many candidates as the claim allows, in their order; all are due and locked. `under_way` says how many jobs
 /// each brand is running now.
 pub(super) fn plan_claim(
     claim: &Claim,
-    candidates: Vec<Candidate>,
+    candidates: Vec<StoredJob>,
     mut under_way: HashMap<BrandId, u32>,
     now: DateTime<Utc>,
 ) -> (Plan<'static>, Vec<Claimed>) {
     let mut plan = Plan::default();
     let mut claimed = Vec::new();
-    for Candidate { mut job, input_data } in candidates {
+    for StoredJob { mut job, input_data } in candidates {
         let running = under_way.entry(job.brand_id).or_default();
         if claimed.len() >= claim.limit as usize || *running >= claim.max_jobs_per_brand {
             continue;

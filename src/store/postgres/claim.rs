@@ -4,15 +4,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use serde_json::Value;
-use sqlx::types::Json;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
 use super::{row, save};
 use crate::job::BrandId;
-use crate::store::plan::{CANDIDATES_PER_CLAIM, Candidate, plan_claim};
-use crate::store::{Claim, Claimed, StoreError, now};
+use crate::store::plan::{CANDIDATES_PER_CLAIM, plan_claim};
+use crate::store::{Claim, Claimed, StoreError, StoredJob, now};
 
 /// The advisory lock under which all instances claim, so that the limit of a brand holds over all of them.
 const CLAIM_LOCK: i64 = i64::from_be_bytes(*b"jobcast\0");
@@ -56,7 +54,7 @@ async fn lock_candidates(
     connection: &mut PgConnection,
     claim: &Claim,
     under_way: &HashMap<BrandId, u32>,
-) -> Result<Vec<Candidate>, StoreError> {
+) -> Result<Vec<StoredJob>, StoreError> {
     let job_types: Vec<&str> = claim.job_types.iter().map(|job_type| job_type.as_str()).collect();
     let full_brands: Vec<Uuid> =
         under_way.iter().filter(|(_, jobs)| **jobs >= claim.max_jobs_per_brand).map(|(brand, _)| brand.0).collect();
@@ -72,12 +70,5 @@ async fn lock_candidates(
     .bind(i64::from(claim.limit) * i64::from(CANDIDATES_PER_CLAIM))
     .fetch_all(connection)
     .await?;
-    let mut candidates = Vec::with_capacity(rows.len());
-    for found in &rows {
-        if let Some(job) = row::job(found)? {
-            let Json(input_data) = found.try_get::<Json<Value>, _>("input_data")?;
-            candidates.push(Candidate { job, input_data });
-        }
-    }
-    Ok(candidates)
+    rows.iter().filter_map(|found| row::stored_job(found).transpose()).collect()
 }

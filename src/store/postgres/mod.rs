@@ -13,10 +13,11 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
-    Claim, Claimed, Committed, JobFilter, Position, Store, StoreError, StoreSettings, migrations, nul::replace_nul,
+    Claim, Claimed, Committed, JobFilter, Position, Store, StoreError, StoreSettings, StoredJob, migrations,
+    nul::replace_nul,
 };
 use crate::event::{Event, Seq};
-use crate::job::{Attempt, Job, JobId, JobType};
+use crate::job::{Attempt, JobId, JobType};
 use crate::write::{Refusal, Write};
 use loan::{Loan, within_bound};
 
@@ -109,7 +110,7 @@ impl Store for PostgresStore {
         on_connection!(self, connection => lease::expired(connection, limit))
     }
 
-    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+    async fn job(&self, id: JobId) -> Result<Option<StoredJob>, StoreError> {
         on_connection!(self, connection => read::job(connection, id))
     }
 
@@ -117,7 +118,12 @@ impl Store for PostgresStore {
         on_connection!(self, connection => read::result_data(connection, id))
     }
 
-    async fn jobs(&self, filter: &JobFilter, after: Option<Position>, limit: u32) -> Result<Vec<Job>, StoreError> {
+    async fn jobs(
+        &self,
+        filter: &JobFilter,
+        after: Option<Position>,
+        limit: u32,
+    ) -> Result<Vec<StoredJob>, StoreError> {
         on_connection!(self, connection => read::jobs(connection, filter, after, limit))
     }
 

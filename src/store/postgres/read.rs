@@ -10,15 +10,19 @@ use sqlx::{PgConnection, QueryBuilder};
 
 use super::row;
 use crate::event::{Event, Seq};
-use crate::job::{Job, JobId, JobType};
-use crate::store::{JobFilter, Position, StoreError};
+use crate::job::{JobId, JobType};
+use crate::store::{JobFilter, Position, StoreError, StoredJob};
 
-pub(super) async fn job(connection: &mut PgConnection, id: JobId) -> Result<Option<Job>, StoreError> {
-    let found = sqlx::query(concat!("SELECT ", job_columns!(), " FROM ai_jobs WHERE id = $1"))
-        .bind(id.0)
-        .fetch_optional(connection)
-        .await?;
-    found.map_or(Ok(None), |found| row::job(&found))
+pub(super) async fn job(connection: &mut PgConnection, id: JobId) -> Result<Option<StoredJob>, StoreError> {
+    let found = sqlx::query(concat!(
+        "SELECT ",
+        job_columns!(),
+        ", coalesce(input_data, '{}') AS input_data FROM ai_jobs WHERE id = $1"
+    ))
+    .bind(id.0)
+    .fetch_optional(connection)
+    .await?;
+    found.map_or(Ok(None), |found| row::stored_job(&found))
 }
 
 /// A job that is not completed has the origin application's `{}` in this column.
@@ -36,9 +40,12 @@ pub(super) async fn jobs(
     filter: &JobFilter,
     after: Option<Position>,
     limit: u32,
-) -> Result<Vec<Job>, StoreError> {
-    let mut query: QueryBuilder<Postgres> =
-        QueryBuilder::new(concat!("SELECT ", job_columns!(), " FROM ai_jobs WHERE job_type = ANY("));
+) -> Result<Vec<StoredJob>, StoreError> {
+    let mut query: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
+        "SELECT ",
+        job_columns!(),
+        ", coalesce(input_data, '{}') AS input_data FROM ai_jobs WHERE job_type = ANY("
+    ));
     query.push_bind(filter.job_type_names());
     query.push(") AND status = ANY(");
     query.push_bind(filter.status_names());
@@ -51,7 +58,7 @@ pub(super) async fn jobs(
     }
     query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(i64::from(limit));
     let rows = query.build().fetch_all(connection).await?;
-    rows.iter().filter_map(|found| row::job(found).transpose()).collect()
+    rows.iter().filter_map(|found| row::stored_job(found).transpose()).collect()
 }
 
 pub(super) async fn events_after(

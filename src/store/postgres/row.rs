@@ -3,10 +3,11 @@
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 
 use crate::event::{Event, EventName};
 use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
-use crate::store::StoreError;
+use crate::store::{StoreError, StoredJob};
 
 /// The job of a row of `job_columns!`; nothing if this version does not know its type or status, or if the row lacks
 /// what the origin application's table does not demand.
@@ -36,6 +37,13 @@ pub(super) fn job(row: &PgRow) -> Result<Option<Job>, StoreError> {
         error_message: row.try_get("error_message")?,
         error_code: row.try_get("error_code")?,
     }))
+}
+
+/// The same with the input, from a row that has `input_data` too.
+pub(super) fn stored_job(row: &PgRow) -> Result<Option<StoredJob>, StoreError> {
+    let Some(job) = job(row)? else { return Ok(None) };
+    let Json(input_data) = row.try_get("input_data")?;
+    Ok(Some(StoredJob { job, input_data }))
 }
 
 /// A column that counts something; a negative number in a foreign row reads as none.

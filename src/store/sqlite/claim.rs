@@ -5,16 +5,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use sqlx::sqlite::Sqlite;
-use sqlx::types::Json;
 use sqlx::{Connection, QueryBuilder, Row, SqliteConnection};
 
 use super::row::microseconds;
 use super::{row, save};
 use crate::job::BrandId;
-use crate::store::plan::{CANDIDATES_PER_CLAIM, Candidate, plan_claim};
-use crate::store::{Claim, Claimed, StoreError, now};
+use crate::store::plan::{CANDIDATES_PER_CLAIM, plan_claim};
+use crate::store::{Claim, Claimed, StoreError, StoredJob, now};
 
 pub(super) async fn claim(
     connection: &mut SqliteConnection,
@@ -48,7 +46,7 @@ async fn candidates(
     claim: &Claim,
     under_way: &HashMap<BrandId, u32>,
     now: DateTime<Utc>,
-) -> Result<Vec<Candidate>, StoreError> {
+) -> Result<Vec<StoredJob>, StoreError> {
     let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(concat!(
         "SELECT ",
         job_columns!(),
@@ -67,12 +65,5 @@ async fn candidates(
     query.push(") ORDER BY run_at, created_at, id LIMIT ");
     query.push_bind(i64::from(claim.limit) * i64::from(CANDIDATES_PER_CLAIM));
     let rows = query.build().fetch_all(connection).await?;
-    let mut candidates = Vec::with_capacity(rows.len());
-    for found in &rows {
-        if let Some(job) = row::job(found)? {
-            let Json(input_data) = found.try_get::<Json<Value>, _>("input_data")?;
-            candidates.push(Candidate { job, input_data });
-        }
-    }
-    Ok(candidates)
+    rows.iter().filter_map(|found| row::stored_job(found).transpose()).collect()
 }

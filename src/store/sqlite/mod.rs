@@ -13,10 +13,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use uuid::Uuid;
 
 use super::{
-    Claim, Claimed, Committed, JobFilter, Position, Store, StoreError, StoreSettings, migrations, nul::replace_nul,
+    Claim, Claimed, Committed, JobFilter, Position, Store, StoreError, StoreSettings, StoredJob, migrations,
+    nul::replace_nul,
 };
 use crate::event::{Event, Seq};
-use crate::job::{Attempt, Job, JobId, JobType};
+use crate::job::{Attempt, JobId, JobType};
 use crate::write::{Refusal, Write};
 use writer::Writer;
 
@@ -120,7 +121,7 @@ impl Store for SqliteStore {
         lease::expired(&self.readers, limit).await
     }
 
-    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+    async fn job(&self, id: JobId) -> Result<Option<StoredJob>, StoreError> {
         read::job(&self.readers, id).await
     }
 
@@ -128,7 +129,12 @@ impl Store for SqliteStore {
         read::result_data(&self.readers, id).await
     }
 
-    async fn jobs(&self, filter: &JobFilter, after: Option<Position>, limit: u32) -> Result<Vec<Job>, StoreError> {
+    async fn jobs(
+        &self,
+        filter: &JobFilter,
+        after: Option<Position>,
+        limit: u32,
+    ) -> Result<Vec<StoredJob>, StoreError> {
         read::jobs(&self.readers, filter, after, limit).await
     }
 

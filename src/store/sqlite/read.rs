@@ -10,15 +10,15 @@ use sqlx::types::Json;
 
 use super::row::{self, microseconds};
 use crate::event::{Event, Seq};
-use crate::job::{Job, JobId, JobType};
-use crate::store::{JobFilter, Position, StoreError};
+use crate::job::{JobId, JobType};
+use crate::store::{JobFilter, Position, StoreError, StoredJob};
 
-pub(super) async fn job(readers: &SqlitePool, id: JobId) -> Result<Option<Job>, StoreError> {
-    let found = sqlx::query(concat!("SELECT ", job_columns!(), " FROM ai_jobs WHERE id = ?"))
+pub(super) async fn job(readers: &SqlitePool, id: JobId) -> Result<Option<StoredJob>, StoreError> {
+    let found = sqlx::query(concat!("SELECT ", job_columns!(), ", input_data FROM ai_jobs WHERE id = ?"))
         .bind(id.0)
         .fetch_optional(readers)
         .await?;
-    found.map_or(Ok(None), |found| row::job(&found))
+    found.map_or(Ok(None), |found| row::stored_job(&found))
 }
 
 /// A job that is not completed has the origin application's `{}` in this column.
@@ -36,9 +36,9 @@ pub(super) async fn jobs(
     filter: &JobFilter,
     after: Option<Position>,
     limit: u32,
-) -> Result<Vec<Job>, StoreError> {
+) -> Result<Vec<StoredJob>, StoreError> {
     let mut query: QueryBuilder<Sqlite> =
-        QueryBuilder::new(concat!("SELECT ", job_columns!(), " FROM ai_jobs WHERE +job_type IN ("));
+        QueryBuilder::new(concat!("SELECT ", job_columns!(), ", input_data FROM ai_jobs WHERE +job_type IN ("));
     push_names(&mut query, filter.job_type_names());
     query.push(") AND +status IN (");
     push_names(&mut query, filter.status_names());
@@ -56,7 +56,7 @@ pub(super) async fn jobs(
     }
     query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit);
     let rows = query.build().fetch_all(readers).await?;
-    rows.iter().filter_map(|found| row::job(found).transpose()).collect()
+    rows.iter().filter_map(|found| row::stored_job(found).transpose()).collect()
 }
 
 fn push_names(query: &mut QueryBuilder<Sqlite>, names: Vec<&'static str>) {

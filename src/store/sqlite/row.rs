@@ -6,10 +6,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::types::Json;
 
 use crate::event::{Event, EventName};
 use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
-use crate::store::StoreError;
+use crate::store::{StoreError, StoredJob};
 
 /// The job of a row of `job_columns!`; nothing if this version does not know its type or status.
 pub(super) fn job(row: &SqliteRow) -> Result<Option<Job>, StoreError> {
@@ -37,6 +38,13 @@ pub(super) fn job(row: &SqliteRow) -> Result<Option<Job>, StoreError> {
         error_message: row.try_get("error_message")?,
         error_code: row.try_get("error_code")?,
     }))
+}
+
+/// The same with the input, from a row that has `input_data` too.
+pub(super) fn stored_job(row: &SqliteRow) -> Result<Option<StoredJob>, StoreError> {
+    let Some(job) = job(row)? else { return Ok(None) };
+    let Json(input_data) = row.try_get("input_data")?;
+    Ok(Some(StoredJob { job, input_data }))
 }
 
 /// A column that counts something; a negative number reads as none.

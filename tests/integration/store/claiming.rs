@@ -122,7 +122,7 @@ async fn jobs_of_another_version_are_left_alone(database: TestDatabase) {
     let claimed: Vec<_> = claim_all(&*store).await.into_iter().map(|claimed| claimed.job.id).collect();
     assert_eq!(claimed, [again.id]);
     let listed: Vec<_> =
-        store.jobs(&Default::default(), None, 100).await.unwrap().into_iter().map(|job| job.id).collect();
+        store.jobs(&Default::default(), None, 100).await.unwrap().into_iter().map(|stored| stored.job.id).collect();
     assert_eq!(listed, [again.id, known.id]);
     assert_eq!(store.job(odd_type.id).await.unwrap(), None);
     assert_eq!(store.job(odd_status.id).await.unwrap(), None);

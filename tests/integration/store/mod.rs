@@ -135,7 +135,7 @@ async fn claim_all(store: &dyn Store) -> Vec<Claimed> {
 }
 
 async fn stored(store: &dyn Store, id: JobId) -> Job {
-    store.job(id).await.expect("the job is read").expect("the job exists")
+    store.job(id).await.expect("the job is read").expect("the job exists").job
 }
 
 async fn seqs(store: &dyn Store, id: JobId) -> Vec<i64> {

@@ -30,8 +30,8 @@ async fn pages_hold_every_job_once_also_with_equal_times(database: TestDatabase)
     loop {
         let page = store.jobs(&JobFilter::default(), after, 3).await.unwrap();
         let Some(last) = page.last() else { break };
-        after = Some(Position { created_at: last.created_at, id: last.id });
-        listed.extend(page);
+        after = Some(Position { created_at: last.job.created_at, id: last.job.id });
+        listed.extend(page.into_iter().map(|stored| stored.job));
         assert!(listed.len() <= expected.len(), "no page repeats");
     }
     assert_eq!(listed, expected);
@@ -46,7 +46,7 @@ async fn filters_narrow_the_list(database: TestDatabase) {
     commit_one(&*store, Write { job_id: cancelled, action: Action::Cancel }).await.unwrap();
     let list = async |brand_id, status, job_type| {
         let jobs = store.jobs(&JobFilter { brand_id, status, job_type }, None, 100).await.unwrap();
-        jobs.into_iter().map(|job| job.id).collect::<Vec<_>>()
+        jobs.into_iter().map(|stored| stored.job.id).collect::<Vec<_>>()
     };
     assert_eq!(list(None, None, None).await, [elsewhere, waiting, cancelled]);
     assert_eq!(list(Some(one), None, None).await, [waiting, cancelled]);
