@@ -26,11 +26,15 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Streams end spread over this time when the process drains, or over a quarter of the drain if that is shorter.
 const DRAIN_SPREAD: Duration = Duration::from_secs(3);
 
+/// How long the last frame of the last stream may take.
+const LAST_FRAME_TIME: Duration = Duration::from_millis(250);
+
 /// The end of the drain is kept for writing that jobs were released and for closing the database.
 const RESERVED_FOR_ABORT: Duration = Duration::from_millis(3500);
 
 /// How long closing may take once nothing runs any more.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
+const CLOSE_POLL: Duration = Duration::from_millis(5);
 
 /// A server that is ready to run.
 pub struct App {
@@ -90,6 +94,11 @@ pub enum StartError {
     },
 }
 
+/// A part of the server ended by itself, which is a defect; a fresh process goes on from what is stored.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} ended by itself")]
+pub struct Broken(&'static str);
+
 /// Opens the database of the configuration and brings its tables up to date.
 ///
 /// # Errors
@@ -124,16 +133,20 @@ impl App {
     }
 
     /// Serves until the drain begins, then stops within the configured drain time, with streams open or not.
-    pub async fn run(self, stop: Stop) {
-        let App { listener, address: _, router, engine, tasks, store, log_writer, drain_time } = self;
+    ///
+    /// # Errors
+    /// [`Broken`] when a part that must not end did; the server has drained then as far as it could.
+    pub async fn run(self, stop: Stop) -> Result<(), Broken> {
+        let App { listener, address: _, router, engine, tasks, store, mut log_writer, drain_time } = self;
         let cut_connections = CancellationToken::new();
         let server = http::serve(listener, router, ServeSettings::default(), cut_connections.clone());
         let mut server = tokio::spawn(server);
 
-        tokio::select! {
-            () = stop.drain.cancelled() => {}
-            _ = &mut server => tracing::error!("the connection loop ended by itself"),
-        }
+        let broken = tokio::select! {
+            () = stop.drain.cancelled() => None,
+            _ = &mut server => Some("the connection loop"),
+            _ = &mut log_writer => Some("the event log's writer"),
+        };
         tracing::info!(seconds = drain_time.as_secs(), "draining: no new jobs, streams end, running jobs may finish");
         let deadline = Instant::now() + drain_time.saturating_sub(RESERVED_FOR_ABORT);
         tasks.drain();
@@ -143,21 +156,23 @@ impl App {
         cut_connections.cancel();
         drop(engine);
         let close = async {
-            let _ = server.await;
-            let _ = log_writer.await;
+            while !server.is_finished() || !log_writer.is_finished() {
+                tokio::time::sleep(CLOSE_POLL).await;
+            }
             store.close().await;
         };
         if tokio::time::timeout(CLOSE_TIME, close).await.is_err() {
             tracing::warn!("not everything was closed in time; what is committed stays");
         }
         tracing::info!("stopped");
+        broken.map_or(Ok(()), |part| Err(Broken(part)))
     }
 }
 
-/// Gives open streams the time in which they end spread.
+/// Gives open streams the time in which they end spread, and the last of them a moment to send its last frame.
 async fn streams_end(drain_time: Duration, stop: &Stop) {
     tokio::select! {
-        () = tokio::time::sleep(drain_spread(drain_time)) => {}
+        () = tokio::time::sleep(drain_spread(drain_time) + LAST_FRAME_TIME) => {}
         () = stop.hurry.cancelled() => {}
     }
 }

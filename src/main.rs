@@ -2,8 +2,10 @@
 //! Must not contain anything that a test would want to call.
 #![allow(clippy::print_stdout)] // standard output belongs to the person who started the command
 
+use std::error::Error;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use jobcast::app::{self, App, AppOptions, StartError, Stop};
@@ -18,26 +20,30 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("cannot start the runtime: {error}")),
     };
-    runtime.block_on(async {
-        match cli.command {
-            None => exit_code(serve(cli.config, AppOptions::default()).await),
-            Some(Command::Demo(config)) => exit_code(serve_demo(config).await),
-            Some(Command::Migrate(config)) => exit_code(migrate(config).await),
-            Some(Command::Watch(command)) => ExitCode::from(watch::run(&command).await),
-        }
-    })
+    let code = runtime.block_on(run(cli));
+    // A name that is still being looked up would otherwise hold up the exit.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    code
 }
 
-async fn serve(config: Config, options: AppOptions) -> Result<(), StartError> {
+async fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        None => exit_code(serve(cli.config, AppOptions::default()).await),
+        Some(Command::Demo(config)) => exit_code(serve_demo(config).await),
+        Some(Command::Migrate(config)) => exit_code(migrate(config).await),
+        Some(Command::Watch(command)) => ExitCode::from(watch::run(&command).await),
+    }
+}
+
+async fn serve(config: Config, options: AppOptions) -> Result<(), Box<dyn Error>> {
     log_to_standard_error(config.log_format);
     raise_open_file_limit();
     let app = App::build(&config, options).await?;
     tracing::info!(address = %app.address(), database = ?config.database_url, "listening");
-    app.run(stop_on_signals()).await;
-    Ok(())
+    Ok(app.run(stop_on_signals()).await?)
 }
 
-async fn serve_demo(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+async fn serve_demo(config: Config) -> Result<(), Box<dyn Error>> {
     log_to_standard_error(config.log_format);
     raise_open_file_limit();
     let stand_ins = StandIns::start().await?;
@@ -45,8 +51,7 @@ async fn serve_demo(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let config = demo::configured(config, &stand_ins);
     let app = App::build(&config, AppOptions { simulated: true, ..AppOptions::default() }).await?;
     println!("{}", demo::banner(app.address()));
-    app.run(stop_on_signals()).await;
-    Ok(())
+    Ok(app.run(stop_on_signals()).await?)
 }
 
 async fn migrate(config: Config) -> Result<(), StartError> {

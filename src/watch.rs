@@ -32,7 +32,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// Watches a job to its end; answers the exit code: 0 completed, 1 failed, 2 cancelled, 3 when it cannot be watched.
 pub async fn run(command: &Watch) -> u8 {
     match Watching::new(command) {
-        Ok(watching) => watching.to_the_end().await,
+        Ok(watching) => watching.until_the_end().await,
         Err(problem) => cannot_watch(&problem),
     }
 }
@@ -74,7 +74,7 @@ impl Watching {
         Ok(Watching { client, events, status, view: View::new(), cursor: None, pause: Duration::from_secs(3) })
     }
 
-    async fn to_the_end(mut self) -> u8 {
+    async fn until_the_end(mut self) -> u8 {
         let mut failures = 0;
         loop {
             match self.follow_one_connection().await {

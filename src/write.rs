@@ -34,6 +34,19 @@ pub enum Action {
     Reclaim(Attempt),
 }
 
+impl Action {
+    /// A word for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Action::Create(_) => "create",
+            Action::Cancel => "cancel",
+            Action::Retry => "retry",
+            Action::Reclaim(_) => "reclaim",
+            Action::Attempt(_, report) => report.name(),
+        }
+    }
+}
+
 /// What a running attempt says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Report {
@@ -56,6 +69,21 @@ pub enum Report {
     Fail(Failure),
     /// The attempt is given up by a process that stops; another goes on at once and no retry is used up.
     Release,
+}
+
+impl Report {
+    /// A word for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Report::Progress(_) => "progress",
+            Report::Delta(_) => "delta",
+            Report::StepOutput { .. } => "step output",
+            Report::Complete(_) => "complete",
+            Report::Retry(..) => "retry",
+            Report::Fail(_) => "fail",
+            Report::Release => "release",
+        }
+    }
 }
 
 /// How far an attempt has come.
@@ -288,7 +316,7 @@ fn requeue(job: &mut Job, now: DateTime<Utc>) -> Result<Effects, Refusal> {
 fn report_of_attempt(job: &mut Job, report: &Report, now: DateTime<Utc>) -> Result<Effects, Refusal> {
     match report {
         Report::Progress(progress) => {
-            job.step = progress.step.clamp(1, job.total_steps);
+            job.step = progress.step.clamp(1, job.total_steps.max(1));
             job.progress = job.progress.max(progress.percent.min(100));
             job.current_step = format!("Step {}/{}: {}", job.step, job.total_steps, progress.text);
             let event = record(job, now, EventDetail::Progress { detail: progress.detail.clone() });

@@ -40,6 +40,11 @@ impl HeldLeases {
         }
     }
 
+    /// Whether this attempt is under way in this process.
+    pub(super) fn contains(&self, job_id: JobId, attempt: Attempt) -> bool {
+        self.lock().contains_key(&(job_id, attempt))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.lock().len()
     }

@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a failed attempt is followed by another, by default.
 const MAX_RETRIES: u32 = 3;
 
+/// How long heartbeat, sweeper and claiming may take to end.
+const BACKGROUND_END_TIME: Duration = Duration::from_millis(500);
+
 /// How long a released attempt may take to write that it lets go, at shutdown.
 const RELEASE_TIME: Duration = Duration::from_secs(2);
 
@@ -166,7 +169,8 @@ impl Engine {
         let mut background = JoinSet::new();
         background.spawn(worker::claim_and_run(shared.clone(), attempts.clone()));
         background.spawn(lease::keep_alive(shared.clone(), stop_background.clone()));
-        background.spawn(sweeper::sweep(shared.clone(), stop_background.clone()));
+        background.spawn(sweeper::reclaim(shared.clone(), stop_background.clone()));
+        background.spawn(sweeper::prune(shared.clone(), stop_background.clone()));
         let tasks = EngineTasks { shared: shared.clone(), attempts, background, stop_background };
         (Engine { shared }, tasks)
     }
@@ -204,8 +208,14 @@ impl Engine {
     /// # Errors
     /// [`Refusal::WrongState`] when the job completed or failed before.
     pub async fn cancel(&self, id: JobId) -> Result<JobView, EngineError> {
-        let committed = self.shared.event_log.append(Write { job_id: id, action: Action::Cancel }, PATIENCE).await?;
-        self.shared.held.stop(id, committed.job.attempt);
+        let shared = self.shared.clone();
+        // In a task, because a client that leaves drops this future, and the attempt must be stopped all the same.
+        let stopped = tokio::spawn(async move {
+            let committed = shared.event_log.append(Write { job_id: id, action: Action::Cancel }, PATIENCE).await?;
+            shared.held.stop(id, committed.job.attempt);
+            Ok::<(), AppendError>(())
+        });
+        stopped.await.map_err(|error| StoreError::Unavailable(format!("the cancel broke off: {error}")))??;
         self.job(id).await
     }
 
@@ -216,6 +226,10 @@ impl Engine {
     pub async fn retry(&self, id: JobId) -> Result<JobView, EngineError> {
         if self.shared.draining.is_cancelled() {
             return Err(EngineError::Draining);
+        }
+        let job_type = self.job(id).await?.job.job_type;
+        if let Some(variable) = self.shared.registry.get(job_type).and_then(|pipeline| pipeline.missing_key()) {
+            return Err(EngineError::MissingKey { job_type, variable });
         }
         self.shared.event_log.append(Write { job_id: id, action: Action::Retry }, PATIENCE).await?;
         self.shared.wake.notify_one();
@@ -326,6 +340,10 @@ impl EngineTasks {
             tracing::warn!(attempts = self.attempts.len(), "could not release every job; their leases run out");
         }
         self.stop_background.cancel();
-        while self.background.join_next().await.is_some() {}
+        let ended = async { while self.background.join_next().await.is_some() {} };
+        if tokio::time::timeout(BACKGROUND_END_TIME, ended).await.is_err() {
+            // They wait for a database that is silent; what they were about to do, another process does.
+            self.background.shutdown().await;
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
@@ -29,31 +30,52 @@ const DELTAS_KEPT: Duration = Duration::from_secs(300);
 /// How many rounds of removal one prune makes at the most.
 const PRUNE_ROUNDS: usize = 100;
 
-pub(super) async fn sweep(shared: Arc<Shared>, stop: CancellationToken) {
-    let mut reclaim = tokio::time::interval((shared.settings.lease / 4).min(LONGEST_PAUSE));
-    let mut prune = tokio::time::interval(PRUNE_EVERY);
-    for interval in [&mut reclaim, &mut prune] {
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    }
-    loop {
-        tokio::select! {
-            _ = reclaim.tick() => reclaim_expired(&shared).await,
-            _ = prune.tick() => prune_events(&shared).await,
-            () = stop.cancelled() => return,
-        }
+/// Takes up expired leases, several times per lease.
+pub(super) async fn reclaim(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut every = interval((shared.settings.lease / 4).min(LONGEST_PAUSE));
+    while next(&mut every, &stop).await {
+        reclaim_expired(&shared, &stop).await;
     }
 }
 
-async fn reclaim_expired(shared: &Shared) {
+/// Removes old events now and then; a task of its own, so that a backlog does not delay the noticing of a crash.
+pub(super) async fn prune(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut every = interval(PRUNE_EVERY);
+    while next(&mut every, &stop).await {
+        prune_events(&shared, &stop).await;
+    }
+}
+
+fn interval(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// Waits for the next tick; false when it is time to stop.
+async fn next(interval: &mut Interval, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        _ = interval.tick() => true,
+        () = stop.cancelled() => false,
+    }
+}
+
+async fn reclaim_expired(shared: &Shared, stop: &CancellationToken) {
     let expired = match shared.store.expired_leases(BATCH).await {
         Ok(expired) => expired,
         Err(error) => return tracing::warn!(%error, "could not look for expired leases"),
     };
     for (job_id, attempt) in expired {
+        if stop.is_cancelled() {
+            return;
+        }
+        if shared.held.contains(job_id, attempt) {
+            // It runs here and was only cut off from the database for a while; its next heartbeat extends the lease.
+            continue;
+        }
         match shared.event_log.append(Write { job_id, action: Action::Reclaim(attempt) }, PATIENCE).await {
             Ok(committed) => {
                 tracing::warn!(%job_id, attempt, status = %committed.job.status, "took a job from a silent worker");
-                shared.held.stop(job_id, attempt);
                 shared.wake.notify_one();
             }
             // Its worker came back, or another sweeper was first.
@@ -63,9 +85,12 @@ async fn reclaim_expired(shared: &Shared) {
     }
 }
 
-async fn prune_events(shared: &Shared) {
+async fn prune_events(shared: &Shared, stop: &CancellationToken) {
     let now = Utc::now();
     for _ in 0..PRUNE_ROUNDS {
+        if stop.is_cancelled() {
+            return;
+        }
         match shared.store.prune(now - DELTAS_KEPT, now - shared.settings.retention).await {
             Ok(0) => return,
             Ok(removed) => tracing::debug!(removed, "removed old events"),

@@ -121,20 +121,10 @@ async fn write_outcome(context: &Context, retry_count: u32, outcome: Outcome) {
             return tracing::error!("attempt ends unreported: the database stayed away; its lease runs out");
         }
     };
-    tracing::info!(outcome = name(&report), reason = reason(&report), "attempt ends");
+    tracing::info!(outcome = report.name(), reason = reason(&report), "attempt ends");
     if let Err(AttemptError::Fatal(refused)) = context.report(report).await {
         // The result itself was refused; the job must end all the same.
         let _ = context.report(Report::Fail(refused)).await;
-    }
-}
-
-fn name(report: &Report) -> &'static str {
-    match report {
-        Report::Complete(_) => "completed",
-        Report::Fail(_) => "failed",
-        Report::Retry(..) => "retrying",
-        Report::Release => "released",
-        Report::Progress(_) | Report::Delta(_) | Report::StepOutput { .. } => "under way",
     }
 }
 

@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::hub::{Frame, Hub};
 use crate::job::JobId;
 use crate::store::{Claim, Claimed, Committed, Store, StoreError};
-use crate::write::{Refusal, Write};
+use crate::write::{Action, Refusal, Report, Write};
 
 /// The most writes in one transaction, so that the first of them does not wait long for the last.
 const BATCH: usize = 2048;
@@ -22,6 +22,9 @@ const BATCH: usize = 2048;
 /// The pauses between tries while the database does not answer.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the release of jobs that nobody took is tried; after that their leases run out.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) enum Command {
     Append { write: Write, deadline: Instant, reply: oneshot::Sender<Result<Committed, AppendError>> },
@@ -72,18 +75,21 @@ impl Writer {
     async fn commit(&self, mut writes: Vec<Write>, mut waiting: Vec<Waiting>) {
         let batch = Uuid::now_v7();
         let mut pause = FIRST_PAUSE;
-        let mut last_error = StoreError::Unavailable("nobody waited for the write any more".to_owned());
+        // Why the last try failed; until there was one, nothing of the batch can be durable.
+        let mut tried: Option<StoreError> = None;
         loop {
-            give_up_overdue(&mut writes, &mut waiting, &last_error);
+            self.give_up_overdue(&mut writes, &mut waiting, tried.as_ref());
             if writes.is_empty() {
                 return;
             }
             match self.store.commit(batch, &writes).await {
                 Ok(outcomes) => return self.answer(&writes, waiting, outcomes),
-                Err(error @ StoreError::Rejected(_)) => return self.commit_one_by_one(writes, waiting, error).await,
+                Err(error @ StoreError::Rejected(_)) => {
+                    return self.commit_apart(writes, waiting, error, tried.is_some()).await;
+                }
                 Err(error @ StoreError::Unavailable(_)) => {
                     tracing::warn!(%error, writes = writes.len(), "could not commit; trying again");
-                    last_error = error;
+                    tried = Some(error);
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -91,17 +97,21 @@ impl Writer {
         }
     }
 
-    /// A write that the database refuses must not take its neighbours with it.
-    async fn commit_one_by_one(&self, writes: Vec<Write>, waiting: Vec<Waiting>, error: StoreError) {
-        if writes.len() == 1 {
-            tracing::error!(%error, write = ?writes[0], "the database refused a write");
-            for waiting in waiting {
-                let _ = waiting.reply.send(Err(error.clone().into()));
+    /// A write that the database refuses must not take its neighbours with it: each is committed by itself. After a
+    /// try whose outcome is unknown nothing is, since under a new id what is durable already would be repeated.
+    async fn commit_apart(&self, writes: Vec<Write>, waiting: Vec<Waiting>, error: StoreError, in_doubt: bool) {
+        if writes.len() > 1 && !in_doubt {
+            for (write, waiting) in writes.into_iter().zip(waiting) {
+                Box::pin(self.commit(vec![write], vec![waiting])).await;
             }
             return;
         }
-        for (write, waiting) in writes.into_iter().zip(waiting) {
-            Box::pin(self.commit(vec![write], vec![waiting])).await;
+        for (write, waiting) in writes.iter().zip(waiting) {
+            tracing::error!(%error, job_id = %write.job_id, action = write.action.name(), "the database refused a write");
+            if in_doubt {
+                self.hub.publish_doubt(write.job_id);
+            }
+            let _ = waiting.reply.send(Err(error.clone().into()));
         }
     }
 
@@ -126,7 +136,40 @@ impl Writer {
         for claimed in claimed.iter().flatten() {
             self.publish(claimed.job.id, std::slice::from_ref(&claimed.event));
         }
-        let _ = reply.send(claimed);
+        // The worker may have lost its patience, or the process stops: what was claimed for it goes back at once.
+        if let Err(Ok(claimed)) = reply.send(claimed) {
+            self.release(&claimed).await;
+        }
+    }
+
+    async fn release(&self, claimed: &[Claimed]) {
+        let release = |claimed: &Claimed| {
+            let action = Action::Attempt(claimed.job.attempt, Report::Release);
+            let (reply, _) = oneshot::channel();
+            (Write { job_id: claimed.job.id, action }, Waiting { deadline: Instant::now() + RELEASE_PATIENCE, reply })
+        };
+        let (writes, waiting) = claimed.iter().map(release).unzip();
+        self.commit(writes, waiting).await;
+    }
+
+    /// Answers those whose patience is over, and takes their writes out of the batch. A write that was tried may turn
+    /// out to be durable, so whoever watches its job is told to look.
+    fn give_up_overdue(&self, writes: &mut Vec<Write>, waiting: &mut Vec<Waiting>, tried: Option<&StoreError>) {
+        let now = Instant::now();
+        let late = || StoreError::Unavailable("the write waited too long for its turn".to_owned());
+        let (mut kept_writes, mut kept_waiting) = (Vec::with_capacity(writes.len()), Vec::with_capacity(writes.len()));
+        for (write, waiting) in writes.drain(..).zip(waiting.drain(..)) {
+            if waiting.deadline > now {
+                kept_writes.push(write);
+                kept_waiting.push(waiting);
+                continue;
+            }
+            if tried.is_some() {
+                self.hub.publish_doubt(write.job_id);
+            }
+            let _ = waiting.reply.send(Err(tried.cloned().unwrap_or_else(late).into()));
+        }
+        (*writes, *waiting) = (kept_writes, kept_waiting);
     }
 
     /// Renders each event once and hands it to all who watch.
@@ -143,19 +186,4 @@ impl Writer {
 /// The frame that all subscribers of the event write.
 pub(super) fn render(event: &Event) -> Frame {
     Frame { seq: event.seq, bytes: Bytes::from(event.frame()), terminal: event.name.is_terminal() }
-}
-
-/// Answers those whose patience is over, and takes their writes out of the batch.
-fn give_up_overdue(writes: &mut Vec<Write>, waiting: &mut Vec<Waiting>, error: &StoreError) {
-    let now = Instant::now();
-    let (mut kept_writes, mut kept_waiting) = (Vec::with_capacity(writes.len()), Vec::with_capacity(writes.len()));
-    for (write, waiting) in writes.drain(..).zip(waiting.drain(..)) {
-        if waiting.deadline <= now {
-            let _ = waiting.reply.send(Err(error.clone().into()));
-        } else {
-            kept_writes.push(write);
-            kept_waiting.push(waiting);
-        }
-    }
-    (*writes, *waiting) = (kept_writes, kept_waiting);
 }

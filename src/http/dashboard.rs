@@ -1,8 +1,7 @@
 //! The dashboard's files, embedded in the binary.
 //! Must not send anything that the page would have to load from elsewhere.
 
-use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -20,8 +19,9 @@ pub(super) async fn page(headers: HeaderMap) -> Result<Response, ApiError> {
     serve("index.html", &headers)
 }
 
-pub(super) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
-    serve(&path, &headers)
+pub(super) async fn asset(uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+    // As it was sent: no file has a name that needs decoding.
+    serve(uri.path().trim_start_matches("/static/"), &headers)
 }
 
 fn serve(path: &str, headers: &HeaderMap) -> Result<Response, ApiError> {

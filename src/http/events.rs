@@ -46,7 +46,8 @@ pub(super) async fn of_job(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     if api.engine.is_draining() {
-        return Ok(event_stream(Body::from(drain_frame())));
+        let frames = [first_frame(cursor, resume, view), drain_frame()].concat();
+        return Ok(event_stream(Body::from(frames)));
     }
     let limit = api.settings.max_streams;
     let permit = api.streams.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams { limit })?;

@@ -170,7 +170,9 @@ fn cursor(job: &Job) -> String {
 
 fn position(cursor: &str) -> Option<Position> {
     let (micros, id) = cursor.split_once('_')?;
-    let created_at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+    // Not before 1970 and not past the year 9999, which every database can hold.
+    let micros = micros.parse().ok().filter(|micros| (0..=253_402_300_799_999_999).contains(micros))?;
+    let created_at = DateTime::from_timestamp_micros(micros)?;
     Some(Position { created_at, id: JobId(id.parse().ok()?) })
 }
 

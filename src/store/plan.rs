@@ -63,8 +63,8 @@ pub(super) const PRUNED_JOBS_PER_ROUND: u32 = 200;
 /// How many such statements one call may run before it has removed something.
 pub(super) const PRUNE_ROUNDS: u32 = 20;
 
-/// Begins the next attempt of as many candidates as the claim allows, in their order; all are due and locked. `under_way` says how many jobs
-/// each brand is running now.
+/// Begins the next attempt of as many candidates as the claim allows, in their order; all are due and locked.
+/// `under_way` says how many jobs each brand is running now.
 pub(super) fn plan_claim(
     claim: &Claim,
     candidates: Vec<StoredJob>,
@@ -106,8 +106,11 @@ pub(super) fn plan<'a>(
             (Some(found), _) if found.last_batch == Some(batch) => {
                 Ok(Committed { job: found.job.clone(), events: Vec::new(), again: true })
             }
-            (Some(found), action) => write::apply(&mut found.job, found.lease_expired, action, now)
-                .map(|effects| plan.record(write, found.job.clone(), effects)),
+            (Some(found), action) => write::apply(&mut found.job, found.lease_expired, action, now).map(|effects| {
+                // A worker that reported in this very batch is alive.
+                found.lease_expired &= effects.lease != LeaseChange::Extend;
+                plan.record(write, found.job.clone(), effects)
+            }),
             (None, Action::Create(_)) if queue_room == 0 => Err(Refusal::QueueFull { limit: queue_limit }),
             (None, Action::Create(new)) => {
                 queue_room -= 1;

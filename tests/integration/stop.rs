@@ -111,6 +111,7 @@ async fn a_drain_with_open_streams_and_a_running_job_ends_in_time(database: Test
     assert_eq!((status.as_u16(), &answer["code"]), (503, &json!("draining")), "{answer}");
     // A stream that is asked for now ends at once and says when to come back: a 503 would end an EventSource for good.
     let mut late = client.events(&id, None).await;
+    late.sync().await;
     assert_eq!((late.status, late.rest().await.len()), (200, 0));
     assert!(late.retry.is_some());
     for reader in &mut streams {

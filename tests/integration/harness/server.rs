@@ -1,19 +1,19 @@
 //! A server inside the test's process, on a port of its own.
 
 use clap::Parser;
-use jobcast::app::{App, AppOptions, Stop};
+use jobcast::app::{App, AppOptions, Broken, Stop};
 use jobcast::config::{Cli, Config};
 use jobcast::demo::StandIns;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::{Client, soon};
+use super::Client;
 
 /// A running server; dropping it cuts everything off.
 pub struct Server {
     pub url: Url,
     pub stop: Stop,
-    running: JoinHandle<()>,
+    running: JoinHandle<Result<(), Broken>>,
 }
 
 impl Server {
@@ -35,12 +35,6 @@ impl Server {
 
     pub fn client(&self) -> Client {
         Client::new(self.url.clone())
-    }
-
-    /// Begins the drain and waits until the server has stopped.
-    pub async fn shut_down(mut self) {
-        self.stop.drain.cancel();
-        soon("the server's end", &mut self.running).await.expect("the server stops in order");
     }
 }
 
