@@ -51,6 +51,8 @@ CREATE INDEX ai_jobs_durations ON ai_jobs (job_type, completed_at DESC) WHERE st
 CREATE INDEX ai_jobs_prunable ON ai_jobs (pruned, completed_at)
     WHERE status IN ('completed', 'failed', 'cancelled') AND pruned <> 'history';
 
+-- With rowids, so that events are appended at the end of the table: WITHOUT ROWID would split a page of every job that
+-- is writing, at half the speed with 200 of them.
 CREATE TABLE job_events (
     job_id BLOB NOT NULL,
     seq    INTEGER NOT NULL,
@@ -59,7 +61,7 @@ CREATE TABLE job_events (
     -- The data object as clients read it, one line of JSON.
     data   TEXT NOT NULL,
     PRIMARY KEY (job_id, seq)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE job_steps (
     job_id      BLOB NOT NULL,

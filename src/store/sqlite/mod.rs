@@ -44,8 +44,10 @@ const LOG_BYTES: &str = "67108864";
 
 /// Jobs and events in one SQLite file, in WAL mode with one writing connection.
 ///
-/// `synchronous` is FULL: a commit returns when the log is on the disk. NORMAL would not lose the file's integrity but
-/// could lose the last commits in a power cut, after their events had been seen (sqlite.org/pragma.html#pragma_synchronous).
+/// `synchronous` is FULL: a commit returns when the log is on the disk. NORMAL would keep the file whole but could lose
+/// the last commits in a power cut, after their events had been seen (sqlite.org/pragma.html#pragma_synchronous). It
+/// costs what a disk's flush costs, once for each batch: measured on a disk that flushes in 0.13 ms, a third of the
+/// commits of a single event a second, and nothing that can be told from noise with 256 events in a batch.
 pub struct SqliteStore {
     writer: Writer,
     readers: SqlitePool,
