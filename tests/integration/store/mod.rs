@@ -154,18 +154,41 @@ async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T
     }
 }
 
+/// Drops a commit at moments that are spread over all its parts; it takes about 2 ms.
+async fn drop_commits_at_many_moments(store: &dyn Store, id: JobId) {
+    for n in 0..300 {
+        let writes = [delta(id, 1, "x")];
+        let commit = store.commit(Uuid::new_v4(), &writes);
+        let until = Instant::now() + Duration::from_micros(20) * (n % 100);
+        let moment = async {
+            while Instant::now() < until {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = commit => {}
+            () = moment => {}
+        }
+    }
+}
+
 /// Waiting for a condition, a little at a time and not beyond the deadline.
 struct Patience {
     began: Instant,
+    limit: Duration,
 }
 
 impl Patience {
     fn new() -> Patience {
-        Patience { began: Instant::now() }
+        Patience::within(DEADLINE)
+    }
+
+    fn within(limit: Duration) -> Patience {
+        Patience { began: Instant::now(), limit }
     }
 
     async fn wait(&self, what: &str) {
-        assert!(self.began.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}");
+        assert!(self.began.elapsed() < self.limit, "not within {:?}: {what}", self.limit);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -88,6 +88,21 @@ async fn a_commit_dropped_while_it_waits_leaves_no_open_transaction() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn commits_dropped_at_any_moment_leave_no_open_transaction() {
+    let database = TestDatabase::postgres().await;
+    let store = database.store(settings()).await;
+    let job = processing(&*store).await;
+    drop_commits_at_many_moments(&*store, job.id).await;
+    let open = "SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = 'jobcast' AND state <> 'idle'";
+    // Sooner than the server itself ends a session that is idle in a transaction, which is after 10 s.
+    let patience = Patience::within(Duration::from_secs(5));
+    while database.number(open).await > 0 {
+        patience.wait("no session is in a transaction").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_claim_does_not_wait_for_another_that_froze() {
     let database = TestDatabase::postgres().await;
     let store = database.store(settings()).await;
