@@ -18,10 +18,12 @@ impl From<sqlx::Error> for StoreError {
 }
 
 fn may_pass(error: &sqlx::Error) -> bool {
-    use sqlx::Error::{BeginFailed, Database, Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
+    use sqlx::Error as E;
     match error {
-        Io(_) | Tls(_) | Protocol(_) | PoolTimedOut | PoolClosed | WorkerCrashed | BeginFailed => true,
-        Database(error) => database_may_pass(error.as_ref()),
+        E::Io(_) | E::Tls(_) | E::Protocol(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => true,
+        // A connection that was left inside a transaction; the next try gets another.
+        E::BeginFailed | E::InvalidSavePointStatement => true,
+        E::Database(error) => database_may_pass(error.as_ref()),
         _ => false,
     }
 }

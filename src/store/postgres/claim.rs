@@ -62,7 +62,7 @@ async fn lock_candidates(
         "SELECT ",
         job_columns!(),
         ", coalesce(input_data, '{}') AS input_data FROM ai_jobs
-         WHERE status = 'pending' AND run_at <= now() AND job_type = ANY($1) AND brand_id <> ALL($2)
+         WHERE status = 'pending' AND run_at <= now() AND job_type = ANY($1) AND brand_id <> ALL($2) AND created_at IS NOT NULL
          ORDER BY run_at, created_at, id LIMIT $3 FOR UPDATE SKIP LOCKED"
     ))
     .bind(job_types)

@@ -30,8 +30,10 @@ mod read;
 mod row;
 mod save;
 
-/// How many connections one process holds at the most: one writes, the others read, claim and extend leases.
-const MAX_CONNECTIONS: u32 = 12;
+/// How many connections one process holds at the most for commits, claims, leases and retention, and how many for
+/// reading. Apart, because thousands of viewers that come back at once must not keep a worker from its lease.
+const WRITE_CONNECTIONS: u32 = 4;
+const READ_CONNECTIONS: u32 = 8;
 /// How long a caller waits for a free connection, or for a new one.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A connection is replaced at this age, so that a failover or a changed address is noticed.
@@ -53,7 +55,8 @@ const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; SET stat
 
 /// Jobs and events in PostgreSQL 14 or later.
 pub struct PostgresStore {
-    pool: PgPool,
+    writes: PgPool,
+    reads: PgPool,
     settings: StoreSettings,
 }
 
@@ -67,20 +70,28 @@ impl PostgresStore {
         let direct = options(direct_url)?;
         migrate(&direct).await.map_err(|error| at(&direct, error))?;
         let options = options(url)?;
-        let pool = pool(options.clone()).await.map_err(|error| at(&options, error.into()))?;
-        Ok(PostgresStore { pool, settings })
+        let connect =
+            async |connections| pool(options.clone(), connections).await.map_err(|error| at(&options, error.into()));
+        Ok(PostgresStore {
+            writes: connect(WRITE_CONNECTIONS).await?,
+            reads: connect(READ_CONNECTIONS).await?,
+            settings,
+        })
     }
+}
 
-    async fn lend(&self) -> Result<Loan, StoreError> {
-        Ok(Loan::of(self.pool.acquire().await?))
-    }
+/// A connection of the pool. A server that refuses a connection now (a failover, a pooler without its database) was
+/// reached at start, so it is expected to come back.
+async fn lend(pool: &PgPool) -> Result<Loan, StoreError> {
+    let connection = pool.acquire().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    Ok(Loan::of(connection))
 }
 
 /// Runs a verb on a borrowed connection. The connection goes back to the pool when the verb has ended, well or badly;
 /// it is closed when the verb took too long or was dropped, because its state is unknown then.
 macro_rules! on_connection {
-    ($store:expr, $connection:ident => $verb:expr) => {{
-        let mut loan = $store.lend().await?;
+    ($pool:expr, $connection:ident => $verb:expr) => {{
+        let mut loan = lend(&$pool).await?;
         let $connection: &mut PgConnection = loan.connection();
         let outcome = within_bound($verb).await?;
         loan.give_back();
@@ -92,30 +103,30 @@ macro_rules! on_connection {
 impl Store for PostgresStore {
     async fn commit(&self, batch: Uuid, writes: &[Write]) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
         let writes = replace_nul(writes);
-        on_connection!(self, connection => commit::commit(connection, batch, &writes, self.settings))
+        on_connection!(self.writes, connection => commit::commit(connection, batch, &writes, self.settings))
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
         if claim.limit == 0 || claim.job_types.is_empty() {
             return Ok(Vec::new());
         }
-        on_connection!(self, connection => claim::claim(connection, claim, self.settings.lease))
+        on_connection!(self.writes, connection => claim::claim(connection, claim, self.settings.lease))
     }
 
     async fn heartbeat(&self, held: &[(JobId, Attempt)]) -> Result<Vec<(JobId, Attempt)>, StoreError> {
-        on_connection!(self, connection => lease::extend(connection, held, self.settings.lease))
+        on_connection!(self.writes, connection => lease::extend(connection, held, self.settings.lease))
     }
 
     async fn expired_leases(&self, limit: u32) -> Result<Vec<(JobId, Attempt)>, StoreError> {
-        on_connection!(self, connection => lease::expired(connection, limit))
+        on_connection!(self.writes, connection => lease::expired(connection, limit))
     }
 
     async fn job(&self, id: JobId) -> Result<Option<StoredJob>, StoreError> {
-        on_connection!(self, connection => read::job(connection, id))
+        on_connection!(self.reads, connection => read::job(connection, id))
     }
 
     async fn result_data(&self, id: JobId) -> Result<Option<Value>, StoreError> {
-        on_connection!(self, connection => read::result_data(connection, id))
+        on_connection!(self.reads, connection => read::result_data(connection, id))
     }
 
     async fn jobs(
@@ -124,31 +135,32 @@ impl Store for PostgresStore {
         after: Option<Position>,
         limit: u32,
     ) -> Result<Vec<StoredJob>, StoreError> {
-        on_connection!(self, connection => read::jobs(connection, filter, after, limit))
+        on_connection!(self.reads, connection => read::jobs(connection, filter, after, limit))
     }
 
     async fn events_after(&self, id: JobId, cursor: Seq, limit: u32) -> Result<Vec<Event>, StoreError> {
-        on_connection!(self, connection => read::events_after(connection, id, cursor, limit))
+        on_connection!(self.reads, connection => read::events_after(connection, id, cursor, limit))
     }
 
     async fn step_output(&self, id: JobId, name: &str) -> Result<Option<Value>, StoreError> {
-        on_connection!(self, connection => read::step_output(connection, id, name))
+        on_connection!(self.reads, connection => read::step_output(connection, id, name))
     }
 
     async fn recent_durations(&self, job_type: JobType, limit: u32) -> Result<Vec<Duration>, StoreError> {
-        on_connection!(self, connection => read::recent_durations(connection, job_type, limit))
+        on_connection!(self.reads, connection => read::recent_durations(connection, job_type, limit))
     }
 
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError> {
-        on_connection!(self, connection => prune::prune(connection, deltas_before, events_before))
+        on_connection!(self.writes, connection => prune::prune(connection, deltas_before, events_before))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        on_connection!(self, connection => read::ping(connection))
+        on_connection!(self.reads, connection => read::ping(connection))
     }
 
     async fn close(&self) {
-        if timeout(CLOSE_TIMEOUT, self.pool.close()).await.is_err() {
+        let close = async { tokio::join!(self.writes.close(), self.reads.close()) };
+        if timeout(CLOSE_TIMEOUT, close).await.is_err() {
             tracing::warn!("connections to PostgreSQL were still in use when the store was closed");
         }
     }
@@ -174,9 +186,9 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn pool(options: PgConnectOptions) -> Result<PgPool, sqlx::Error> {
+async fn pool(options: PgConnectOptions, connections: u32) -> Result<PgPool, sqlx::Error> {
     PgPoolOptions::new()
-        .max_connections(MAX_CONNECTIONS)
+        .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .max_lifetime(MAX_LIFETIME)
         .idle_timeout(IDLE_TIMEOUT)

@@ -49,7 +49,7 @@ pub(super) async fn jobs(
     query.push_bind(filter.job_type_names());
     query.push(") AND status = ANY(");
     query.push_bind(filter.status_names());
-    query.push(")");
+    query.push(") AND created_at IS NOT NULL");
     if let Some(brand_id) = filter.brand_id {
         query.push(" AND brand_id = ").push_bind(brand_id.0);
     }

@@ -90,13 +90,16 @@ impl SqliteStore {
     }
 }
 
-/// Runs a verb on the writing connection, which is kept if the verb came to an end.
+/// Runs a verb on the writing connection, which is kept if the verb succeeded. After a failed COMMIT (a full disk) SQLite
+/// has rolled back by itself while sqlx still counts a transaction: such a connection would refuse every later one.
 macro_rules! on_writer {
     ($store:expr, $connection:ident => $verb:expr) => {{
         let mut lent = $store.writer.lend().await?;
         let $connection = lent.get();
         let outcome = $verb.await;
-        lent.give_back();
+        if outcome.is_ok() {
+            lent.give_back();
+        }
         outcome
     }};
 }
