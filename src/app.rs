@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, ConfigError};
 use crate::engine::{Engine, EngineSettings, EngineTasks};
 use crate::event_log::EventLog;
-use crate::http::{self, ApiSettings, ServeSettings};
+use crate::http::{self, ApiSettings, OpenStreams, ServeSettings};
 use crate::hub::Hub;
 use crate::pipeline::{BrandIntelligence, Registry};
 use crate::store::{self, Store, StoreError, StoreSettings};
@@ -41,6 +41,7 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    streams: OpenStreams,
     engine: Engine,
     tasks: EngineTasks,
     store: Arc<dyn Store>,
@@ -123,8 +124,8 @@ impl App {
         let store = open_store(config).await?;
         let (event_log, log_writer) = EventLog::start(store.clone(), Hub::default());
         let (engine, tasks) = Engine::start(engine_settings(config), store.clone(), event_log, registry);
-        let router = http::router(engine.clone(), api_settings(config, options));
-        Ok(App { listener, address, router, engine, tasks, store, log_writer, drain_time: config.drain() })
+        let (router, streams) = http::router(engine.clone(), api_settings(config, options));
+        Ok(App { listener, address, router, streams, engine, tasks, store, log_writer, drain_time: config.drain() })
     }
 
     /// Where the server listens.
@@ -137,7 +138,7 @@ impl App {
     /// # Errors
     /// [`Broken`] when a part that must not end did; the server has drained then as far as it could.
     pub async fn run(self, stop: Stop) -> Result<(), Broken> {
-        let App { listener, address: _, router, engine, tasks, store, mut log_writer, drain_time } = self;
+        let App { listener, address: _, router, streams, engine, tasks, store, mut log_writer, drain_time } = self;
         let cut_connections = CancellationToken::new();
         let server = http::serve(listener, router, ServeSettings::default(), cut_connections.clone());
         let mut server = tokio::spawn(server);
@@ -150,7 +151,7 @@ impl App {
         tracing::info!(seconds = drain_time.as_secs(), "draining: no new jobs, streams end, running jobs may finish");
         let deadline = Instant::now() + drain_time.saturating_sub(RESERVED_FOR_ABORT);
         tasks.drain();
-        let streams_ended = streams_end(drain_time, &stop);
+        let streams_ended = streams_end(streams, drain_time, &stop);
         tokio::join!(tasks.finish(deadline, stop.hurry.clone()), streams_ended);
 
         cut_connections.cancel();
@@ -170,8 +171,9 @@ impl App {
 }
 
 /// Gives open streams the time in which they end spread, and the last of them a moment to send its last frame.
-async fn streams_end(drain_time: Duration, stop: &Stop) {
+async fn streams_end(streams: OpenStreams, drain_time: Duration, stop: &Stop) {
     tokio::select! {
+        () = streams.none_left() => {}
         () = tokio::time::sleep(drain_spread(drain_time) + LAST_FRAME_TIME) => {}
         () = stop.hurry.cancelled() => {}
     }
@@ -202,7 +204,7 @@ fn engine_settings(config: &Config) -> EngineSettings {
 fn api_settings(config: &Config, options: AppOptions) -> ApiSettings {
     ApiSettings {
         keep_alive: options.keep_alive,
-        max_streams: config.max_streams as usize,
+        max_streams: config.max_streams,
         drain_spread: drain_spread(config.drain()),
         simulated: options.simulated,
     }

@@ -134,6 +134,15 @@ impl DatabaseUrl {
         DatabaseUrl(url.to_owned())
     }
 
+    /// Where the database is, without user and password.
+    pub fn place(&self) -> String {
+        match Url::parse(&self.0) {
+            Ok(url) if url.scheme() == "sqlite" => self.0.clone(),
+            Ok(url) => format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path()),
+            Err(_) => format!("{self:?}"),
+        }
+    }
+
     /// The address with its password.
     pub fn expose(&self) -> &str {
         &self.0

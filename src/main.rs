@@ -14,6 +14,9 @@ use jobcast::demo::{self, StandIns};
 use jobcast::watch;
 use tracing_subscriber::EnvFilter;
 
+/// sqlx repeats whole statements when one is slow, and PostgreSQL's notices of each migration.
+const DEFAULT_LOGS: &str = "info,sqlx=error";
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -39,7 +42,7 @@ async fn serve(config: Config, options: AppOptions) -> Result<(), Box<dyn Error>
     log_to_standard_error(config.log_format);
     raise_open_file_limit();
     let app = App::build(&config, options).await?;
-    tracing::info!(address = %app.address(), database = ?config.database_url, "listening");
+    tracing::info!(address = %app.address(), database = config.database_url.place(), "listening");
     Ok(app.run(stop_on_signals()).await?)
 }
 
@@ -75,7 +78,7 @@ fn failed(reason: &str) -> ExitCode {
 }
 
 fn log_to_standard_error(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOGS));
     let colours = std::io::stderr().is_terminal();
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match format {

@@ -198,7 +198,7 @@ pub enum Refusal {
         attempt: Attempt,
     },
     /// As many jobs wait as may wait.
-    #[error("{limit} jobs are waiting, which is the limit")]
+    #[error("as many jobs are waiting as may wait ({limit}); try again later")]
     QueueFull {
         /// The limit.
         limit: u64,

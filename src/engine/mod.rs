@@ -241,7 +241,7 @@ impl Engine {
     /// # Errors
     /// [`Refusal::NotFound`] when there is none.
     pub async fn job(&self, id: JobId) -> Result<JobView, EngineError> {
-        let stored = self.shared.store.job(id).await?.ok_or(Refusal::NotFound)?;
+        let stored = within_patience(self.shared.store.job(id)).await?.ok_or(Refusal::NotFound)?;
         Ok(self.view(stored).await)
     }
 
@@ -250,7 +250,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Store`] when the database does not answer.
     pub async fn result_data(&self, id: JobId) -> Result<Option<Value>, EngineError> {
-        Ok(self.shared.store.result_data(id).await?)
+        Ok(within_patience(self.shared.store.result_data(id)).await?)
     }
 
     /// Jobs of the filter, newest first.
@@ -264,7 +264,7 @@ impl Engine {
         limit: u32,
     ) -> Result<Vec<JobView>, EngineError> {
         let mut views = Vec::new();
-        for stored in self.shared.store.jobs(filter, after, limit).await? {
+        for stored in within_patience(self.shared.store.jobs(filter, after, limit)).await? {
             views.push(self.view(stored).await);
         }
         Ok(views)
@@ -316,6 +316,14 @@ impl Engine {
             None => Duration::ZERO,
         };
         JobView { job, input_data, estimated_duration }
+    }
+}
+
+/// A read that a client waits for.
+async fn within_patience<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(PATIENCE, read).await {
+        Ok(answer) => answer,
+        Err(_) => Err(StoreError::Unavailable(format!("no answer within {PATIENCE:?}"))),
     }
 }
 

@@ -34,6 +34,11 @@ enum Outcome {
 
 /// Claims and runs jobs until the process drains.
 pub(super) async fn claim_and_run(shared: Arc<Shared>, attempts: TaskTracker) {
+    for pipeline in shared.registry.iter() {
+        if let Some(variable) = pipeline.missing_key() {
+            tracing::warn!(job_type = %pipeline.job_type(), "{variable} is not set: such jobs are refused, and those that wait go on waiting");
+        }
+    }
     while !shared.draining.is_cancelled() {
         let claimed = claim(&shared).await;
         let found = !claimed.is_empty();

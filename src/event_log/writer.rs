@@ -83,12 +83,19 @@ impl Writer {
                 return;
             }
             match self.store.commit(batch, &writes).await {
-                Ok(outcomes) => return self.answer(&writes, waiting, outcomes),
+                Ok(outcomes) => {
+                    if tried.is_some() {
+                        tracing::info!(writes = writes.len(), "the database takes writes again");
+                    }
+                    return self.answer(&writes, waiting, outcomes);
+                }
                 Err(error @ StoreError::Rejected(_)) => {
                     return self.commit_apart(writes, waiting, error, tried.is_some()).await;
                 }
                 Err(error @ StoreError::Unavailable(_)) => {
-                    tracing::warn!(%error, writes = writes.len(), "could not commit; trying again");
+                    if tried.is_none() {
+                        tracing::warn!(%error, writes = writes.len(), "could not commit; trying again until it works");
+                    }
                     tried = Some(error);
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);

@@ -33,7 +33,7 @@ pub(super) enum ApiError {
     /// There is no result yet, or there will be none.
     NoResult { status: JobStatus, error_message: Option<String> },
     /// Every event stream that may be open is open.
-    TooManyStreams { limit: usize },
+    TooManyStreams { limit: u32 },
     /// The engine did not do it.
     Engine(EngineError),
 }
@@ -112,7 +112,9 @@ impl ApiError {
             ApiError::UnknownRoute { path } => format!("there is nothing at {path}"),
             ApiError::WrongMethod { method, path } => format!("{path} does not take {method}"),
             ApiError::NoResult { status, .. } => format!("the job is {status}; it has no result"),
-            ApiError::TooManyStreams { limit } => format!("{limit} event streams are open, which is the limit"),
+            ApiError::TooManyStreams { limit } => {
+                format!("as many event streams are open as may be ({limit}); try again in a few seconds")
+            }
             // What the database said stays inside.
             ApiError::Engine(EngineError::Store(StoreError::Unavailable(_))) => {
                 "the database does not answer; try again".to_owned()
@@ -163,7 +165,6 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     }
 }

@@ -50,7 +50,7 @@ pub(super) async fn of_job(
         return Ok(event_stream(Body::from(frames)));
     }
     let limit = api.settings.max_streams;
-    let permit = api.streams.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams { limit })?;
+    let permit = api.streams.permits.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams { limit })?;
     Ok(event_stream(Body::from_stream(frames(api, view, cursor, resume, permit))))
 }
 

@@ -141,6 +141,7 @@ pub(super) async fn retry(State(api): State<Api>, id: PathId) -> Result<Response
 }
 
 pub(super) async fn list(State(api): State<Api>, parameters: Parameters) -> Result<Json<Value>, ApiError> {
+    parameters.only(&["brand_id", "status", "job_type", "limit", "cursor"])?;
     let filter = JobFilter {
         brand_id: parameters.parsed("brand_id", "must be a UUID")?.map(BrandId),
         status: parameters

@@ -31,8 +31,7 @@ pub use serve::{ServeSettings, serve};
 pub struct Api {
     engine: Engine,
     settings: ApiSettings,
-    /// One permit for each open event stream.
-    streams: Arc<Semaphore>,
+    streams: OpenStreams,
 }
 
 /// The settings of the routes.
@@ -41,16 +40,40 @@ pub struct ApiSettings {
     /// A comment is sent on a stream after this much silence.
     pub keep_alive: Duration,
     /// Open event streams at the most.
-    pub max_streams: usize,
+    pub max_streams: u32,
     /// Streams end spread over this time when the process drains.
     pub drain_spread: Duration,
     /// Whether the upstreams are the demo's stand-ins, which is told wherever a person sees results.
     pub simulated: bool,
 }
 
-/// All routes. Whatever they do not know is answered with the contract's JSON error.
-pub fn router(engine: Engine, settings: ApiSettings) -> Router {
-    let streams = Arc::new(Semaphore::new(settings.max_streams.min(Semaphore::MAX_PERMITS)));
+/// The event streams that are open.
+#[derive(Clone)]
+pub struct OpenStreams {
+    permits: Arc<Semaphore>,
+    limit: u32,
+}
+
+impl OpenStreams {
+    fn up_to(limit: u32) -> OpenStreams {
+        OpenStreams { permits: Arc::new(Semaphore::new(limit as usize)), limit }
+    }
+
+    /// Returns when none is open.
+    pub async fn none_left(&self) {
+        // It fails only on a closed semaphore, and nobody closes this one.
+        let _ = self.permits.acquire_many(self.limit).await;
+    }
+}
+
+/// All routes, and the streams that they open. Whatever the routes do not know is answered with the contract's JSON error.
+pub fn router(engine: Engine, settings: ApiSettings) -> (Router, OpenStreams) {
+    let streams = OpenStreams::up_to(settings.max_streams);
+    let router = routes(Api { engine, settings, streams: streams.clone() });
+    (router, streams)
+}
+
+fn routes(api: Api) -> Router {
     Router::new()
         .route("/api/jobs/start", post(jobs::start))
         .route("/api/jobs", get(jobs::list))
@@ -66,16 +89,19 @@ pub fn router(engine: Engine, settings: ApiSettings) -> Router {
         .route("/static/{*path}", get(dashboard::asset))
         .fallback(error::unknown_route)
         .method_not_allowed_fallback(error::wrong_method)
-        .layer(middleware::from_fn_with_state(engine.clone(), log_and_harden))
-        .with_state(Api { engine, settings, streams })
+        .layer(middleware::from_fn_with_state(api.engine.clone(), log_and_harden))
+        .with_state(api)
 }
 
-/// Logs each request without its query, which may hold a token, tells browsers not to guess content types, and asks
-/// clients to connect anew once the process drains (cutting idle connections could meet a request on its way).
+/// Logs each request without its query, which may hold a token; sets what all answers say; and asks clients to connect
+/// anew once the process drains (cutting idle connections could meet a request on its way).
 async fn log_and_harden(State(engine): State<Engine>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // What a route does not say may be kept is not: a 204 or a readiness from a cache would mislead.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if engine.is_draining() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

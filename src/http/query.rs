@@ -13,6 +13,20 @@ use super::error::ApiError;
 pub(super) struct Parameters(HashMap<String, String>);
 
 impl Parameters {
+    /// Refuses parameters that the route does not know: a mistyped filter would show everything.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), ApiError> {
+        match self.0.keys().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => {
+                let name: String = name.chars().take(64).collect();
+                Err(ApiError::invalid(
+                    &name,
+                    &format!("is not a parameter of this list; known are: {}", known.join(", ")),
+                ))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The text of a parameter.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())

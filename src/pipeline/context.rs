@@ -74,7 +74,7 @@ impl Context {
         work: impl Future<Output = Result<Value, AttemptError>> + Send,
     ) -> Result<Value, AttemptError> {
         if let Some(output) = self.stored_output(name).await? {
-            tracing::info!(job_id = %self.job_id, attempt = self.attempt, step = name, "step was finished before");
+            tracing::info!(step = name, "step was finished before");
             return Ok(output);
         }
         let output = work.await?;
@@ -89,7 +89,7 @@ impl Context {
         match appended {
             Ok(_) => Ok(()),
             Err(AppendError::Refused(refusal)) => {
-                tracing::info!(job_id = %self.job_id, attempt = self.attempt, %refusal, "the attempt may not write");
+                tracing::info!(%refusal, "the attempt may not write");
                 Err(AttemptError::Superseded)
             }
             Err(AppendError::Store(StoreError::Unavailable(_))) => Err(AttemptError::StoreUnavailable),

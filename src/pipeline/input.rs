@@ -99,8 +99,10 @@ fn site_address(text: &str) -> Result<Url, String> {
     if text.len() > LONGEST_URL {
         return Err(format!("must not be longer than {LONGEST_URL} bytes"));
     }
-    let url = Url::parse(text.trim())
-        .map_err(|error| format!("is not an address ({error}); give one such as https://example.com"))?;
+    let url = Url::parse(text.trim()).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => "must begin with http:// or https://".to_owned(),
+        error => format!("is not an address ({error}); give one such as https://example.com"),
+    })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("must begin with http:// or https://, not {}:", url.scheme()));
     }

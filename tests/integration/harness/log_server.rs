@@ -46,7 +46,7 @@ impl LogServer {
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-        let router = http::router(engine, settings);
+        let (router, _) = http::router(engine, settings);
         let serving = http::serve(listener, router, ServeSettings::default(), CancellationToken::new());
         let serving = AbortOnDropHandle::new(tokio::spawn(serving));
         LogServer { url, event_log, _tasks: tasks, _serving: serving }
