@@ -80,9 +80,7 @@ async fn a_commit_dropped_while_it_waits_leaves_no_open_transaction() {
     waiting.abort();
     assert!(waiting.await.unwrap_err().is_cancelled());
     sqlx::raw_sql("ROLLBACK").execute(&mut blocker).await.unwrap();
-    let open = "SELECT count(*) FROM pg_stat_activity
-                WHERE datname = current_database() AND application_name = 'jobcast' AND state <> 'idle'";
-    eventually("no session is in a transaction", async || (database.number(open).await == 0).then_some(())).await;
+    no_session_stays_in_a_transaction(&database).await;
     commit_one(&*store, delta(job.id, 1, "a")).await.unwrap();
     assert_eq!(seqs(&*store, job.id).await, [1, 2, 3]);
 }
@@ -93,6 +91,10 @@ async fn commits_dropped_at_any_moment_leave_no_open_transaction() {
     let store = database.store(settings()).await;
     let job = processing(&*store).await;
     drop_commits_at_many_moments(&*store, job.id).await;
+    no_session_stays_in_a_transaction(&database).await;
+}
+
+async fn no_session_stays_in_a_transaction(database: &TestDatabase) {
     let open = "SELECT count(*) FROM pg_stat_activity
                 WHERE datname = current_database() AND application_name = 'jobcast' AND state <> 'idle'";
     // Sooner than the server itself ends a session that is idle in a transaction, which is after 10 s.
