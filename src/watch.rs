@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rand::RngExt;
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
-use url::Url;
+use url::{Host, Url};
 
 use crate::config::Watch;
 use crate::job::{JobId, JobStatus};
@@ -68,31 +68,30 @@ enum Ended {
 impl Watching {
     fn new(command: &Watch) -> Result<Watching, String> {
         let id = command.job_id().ok_or_else(|| format!("{} is not a job id: it must be a UUID", command.job_id))?;
-        let client = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).read_timeout(MUTE);
-        let client = client.build().map_err(|error| format!("cannot prepare the connection: {error}"))?;
         let (events, status) = (address(&command.server, id, "events")?, address(&command.server, id, "status")?);
+        let client = client_of(&command.server).map_err(|error| format!("cannot prepare the connection: {error}"))?;
         Ok(Watching { client, events, status, view: View::new(), cursor: None, pause: Duration::from_secs(3) })
     }
 
     async fn until_the_end(mut self) -> u8 {
         let mut failures = 0;
         loop {
-            match self.follow_one_connection().await {
+            let problem = match self.follow_one_connection().await {
                 Ended::Over(status) => return self.view.end(status),
-                Ended::Hopeless(problem) => {
-                    self.view.bar.abandon();
-                    return cannot_watch(&problem);
+                Ended::Hopeless(problem) => return self.view.give_up(&problem),
+                Ended::Lost => {
+                    failures = 0;
+                    "the connection ended".to_owned()
                 }
-                Ended::Lost => failures = 0,
                 Ended::Refused(problem) => {
                     failures += 1;
                     if failures == TRIES {
-                        self.view.bar.abandon();
-                        return cannot_watch(&problem);
+                        return self.view.give_up(&problem);
                     }
+                    problem
                 }
-            }
-            self.view.bar.set_prefix("reconnecting");
+            };
+            self.view.show_loss(&problem);
             let full = self.pause.saturating_mul(1 << failures.min(6)).min(LONGEST_PAUSE);
             tokio::time::sleep(full.mul_f64(rand::rng().random_range(0.5..=1.0))).await;
         }
@@ -107,14 +106,16 @@ impl Watching {
             Ok(response) if response.status() == StatusCode::OK => self.read_stream(response).await,
             // The cursor is at the terminal event: what became of the job stands in its status.
             Ok(response) if response.status() == StatusCode::NO_CONTENT => self.read_status().await,
-            Ok(response) if response.status().is_client_error() => Ended::Hopeless(error_text(response).await),
+            Ok(response) if is_for_good(response.status()) => Ended::Hopeless(error_text(response).await),
             Ok(response) => Ended::Refused(error_text(response).await),
-            Err(error) => Ended::Refused(format!("cannot reach {}: {error}", self.events)),
+            Err(error) => {
+                let server = self.events.origin().ascii_serialization();
+                Ended::Refused(format!("cannot reach {server}: {}", cause_of(&error)))
+            }
         }
     }
 
     async fn read_stream(&mut self, response: Response) -> Ended {
-        self.view.bar.set_prefix("");
         let mut decoder = SseDecoder::new(SseLimits { event_bytes: 8 << 20, stream_bytes: u64::MAX });
         let mut chunks = response.bytes_stream();
         while let Some(Ok(chunk)) = chunks.next().await {
@@ -155,9 +156,12 @@ struct View {
 
 impl View {
     fn new() -> View {
-        let style = ProgressStyle::with_template("{prefix} {bar:32.cyan/blue} {pos:>3}% {elapsed:>4} {msg}");
+        // The text comes last and is cut at the edge of the terminal, so that the bar stays one line.
+        let style = ProgressStyle::with_template("{bar:32.cyan/blue} {pos:>3}% {elapsed:>4} {wide_msg}");
         let bar = ProgressBar::with_draw_target(Some(100), ProgressDrawTarget::stderr());
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        // The time goes on also while nothing happens.
+        bar.enable_steady_tick(Duration::from_secs(1));
         View { bar, last_seq: 0, last_line: String::new(), reason: None }
     }
 
@@ -166,7 +170,10 @@ impl View {
         let data: Value = serde_json::from_str(&event.data).unwrap_or(Value::Null);
         match event.event.as_deref() {
             Some("sync") => {
-                self.show_job(&data["job"]);
+                // Otherwise the history follows, and what is shown would go back to its beginning.
+                if data["resume"] == "exact" {
+                    self.show_job(&data["job"]);
+                }
                 self.last_seq = data["last_seq"].as_i64().unwrap_or(0);
                 None
             }
@@ -193,12 +200,23 @@ impl View {
         self.reason = job["error_message"].as_str().map(printable);
     }
 
+    /// Says that the job cannot be followed just now, and why.
+    fn show_loss(&mut self, problem: &str) {
+        self.bar.set_message(format!("trying again: {}", printable(problem)));
+        self.say(&format!("trying again: {problem}"));
+    }
+
     /// Where there is no terminal to draw a bar on, each new text becomes a line.
     fn say(&mut self, text: &str) {
         if self.bar.is_hidden() && self.last_line != text {
             eprintln!("{:>3}% {}", self.bar.position(), printable(text));
             self.last_line = text.to_owned();
         }
+    }
+
+    fn give_up(&self, problem: &str) -> u8 {
+        self.bar.abandon();
+        cannot_watch(problem)
     }
 
     fn end(&self, status: JobStatus) -> u8 {
@@ -222,6 +240,32 @@ fn printable(text: &str) -> String {
 
 fn status_of(job: &Value) -> Option<JobStatus> {
     job["status"].as_str()?.parse().ok()
+}
+
+/// A server of this machine is reached directly, whatever proxy is set for the rest of the world.
+fn client_of(server: &Url) -> reqwest::Result<reqwest::Client> {
+    let client = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).read_timeout(MUTE);
+    let is_here = match server.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if is_here { client.no_proxy().build() } else { client.build() }
+}
+
+/// Whether asking again would be answered the same.
+fn is_for_good(status: StatusCode) -> bool {
+    status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS && status != StatusCode::REQUEST_TIMEOUT
+}
+
+/// The innermost cause, which tells a person most ("Connection refused").
+fn cause_of(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 async fn error_text(response: Response) -> String {
