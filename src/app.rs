@@ -86,7 +86,9 @@ pub enum StartError {
     #[error("cannot prepare the {} client: {}", .0.upstream, .0.message)]
     Upstream(#[from] UpstreamError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {error}")]
+    #[error(
+        "cannot listen on {address}: {error}; name another address with --host and --port, port 0 takes a free one"
+    )]
     Listen {
         /// That address.
         address: SocketAddr,

@@ -53,7 +53,7 @@ async fn serve_demo(config: Config) -> Result<(), Box<dyn Error>> {
     stand_ins.pace_for_people();
     let config = demo::configured(config, &stand_ins);
     let app = App::build(&config, AppOptions { simulated: true, ..AppOptions::default() }).await?;
-    println!("{}", demo::banner(app.address()));
+    println!("{}", demo::banner(app.address(), &config));
     Ok(app.run(stop_on_signals()).await?)
 }
 

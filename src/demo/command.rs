@@ -1,7 +1,7 @@
 //! `jobcast demo`: points a server's settings at the stand-ins, and says what is simulated.
 //! Must not start anything.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::StandIns;
 use crate::config::{Config, DatabaseUrl};
@@ -22,25 +22,64 @@ pub fn configured(mut config: Config, stand_ins: &StandIns) -> Config {
 }
 
 /// What the person who started the demo reads first.
-pub fn banner(address: SocketAddr) -> String {
+pub fn banner(address: SocketAddr, config: &Config) -> String {
+    let server = format!("http://{}", reachable(address));
+    let kept = match config.database_url.expose().strip_prefix("sqlite://") {
+        Some(file) => format!("Jobs are kept in {file}."),
+        None => "Jobs are kept in the database you named.".to_owned(),
+    };
     format!(
         r#"
-  jobcast demo: open http://{address}/
+  jobcast demo
 
-  Simulated on this machine: the brand-analysis API, the ad library and Claude.
-  Real: everything else. Pages of the site you name are fetched, and the result is about that site.
+    {server}/
 
-  Start a job from another terminal (it analyses this very dashboard):
+  Open that in a browser, name a web site, and watch the job.
 
-    curl -s http://{address}/api/jobs/start -H 'Content-Type: application/json' -d '{{
+  Simulated, on this machine: the brand-analysis API, the ad library and Claude.
+  Real: everything else. The pages of the site are fetched, and the result is about that site.
+  {kept}
+
+  From another terminal, start a job that analyses the page above:
+
+    curl -s {server}/api/jobs/start -H 'Content-Type: application/json' -d '{{
       "brand_id": "7b0d7c1e-2f5a-4c7e-9d52-3c0f4a1b2c3d", "job_type": "brand_intelligence",
-      "input_data": {{"url": "http://{address}/"}}}}'
+      "input_data": {{"url": "{server}/"}}}}'
 
-  and follow it with the job_id from the answer:
+  and follow it, with the job_id of the answer in place of JOB_ID:
 
-    curl -N http://{address}/api/jobs/JOB_ID/events
+    curl -N {server}/api/jobs/JOB_ID/events
+    jobcast watch JOB_ID --server {server}
+    {server}/#/jobs/JOB_ID (in a browser)
 
   Ctrl-C stops the demo.
 "#
     )
+}
+
+/// An address that a browser on this machine can open: a server that listens on all of them is on loopback too.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_shown_can_be_opened() {
+        for (address, shown) in [
+            ("0.0.0.0:8080", "127.0.0.1:8080"),
+            ("[::]:8080", "[::1]:8080"),
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("192.0.2.7:8080", "192.0.2.7:8080"),
+        ] {
+            assert_eq!(reachable(address.parse().unwrap()).to_string(), shown);
+        }
+    }
 }
