@@ -1,6 +1,6 @@
 // The result of brand_intelligence, laid out for reading. Nothing remote is loaded: logos are links, fonts are names.
 import { el, outsideLink } from "/static/dom.js";
-import { label } from "/static/format.js";
+import { count, label } from "/static/format.js";
 import { asList, asObject, asText, isBlank, valueView } from "/static/value-view.js";
 
 const HEX = /^#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})$/i;
@@ -101,7 +101,7 @@ function hexOf(item) {
 function swatch(hex, frequency, isPrimary) {
   const colour = el("span", { class: "swatch-colour", "aria-hidden": "true" });
   colour.style.setProperty("background-color", hex);
-  const notes = [isPrimary ? "primary" : "", frequency > 0 ? `${frequency} uses` : ""].filter(Boolean).join(", ");
+  const notes = [isPrimary ? "primary" : "", frequency > 0 ? count(frequency, "use") : ""].filter(Boolean).join(", ");
   return el("li", { class: "swatch" }, colour, el("code", { text: hex }), el("span", { class: "hint", text: notes }));
 }
 
@@ -147,7 +147,7 @@ function pageRow(page) {
 function provenance(result, analysis) {
   const usage = asObject(result.usage);
   const parts = [
-    Number.isFinite(result.pages_analyzed) ? `${result.pages_analyzed} pages analysed` : "",
+    Number.isFinite(result.pages_analyzed) ? `${count(result.pages_analyzed, "page")} analysed` : "",
     Number.isFinite(analysis.analysisTimeSeconds) ? `in ${analysis.analysisTimeSeconds.toFixed(1)} s` : "",
   ].filter(Boolean).join(" ");
   const tokens = Number.isFinite(usage.input_tokens) && Number.isFinite(usage.output_tokens)

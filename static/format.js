@@ -27,10 +27,15 @@ export function clock(seconds) {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
+/** A number with its noun: `1 page`, `3 pages`. */
+export function count(number, noun) {
+  return `${number.toLocaleString()} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 /** Seconds as `about 45 s`, `about 2 min`. */
 export function roughly(seconds) {
   const whole = Math.max(1, Math.round(seconds));
-  if (whole < 90) return `about ${whole} s`;
+  if (whole < 120) return `about ${whole} s`;
   if (whole < 5400) return `about ${Math.round(whole / 60)} min`;
   return `about ${Math.round(whole / 3600)} h`;
 }

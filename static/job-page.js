@@ -194,7 +194,8 @@ function detailText(job) {
     return [`Attempt ${state.attempt} failed: ${state.waiting.error}. Next attempt ${seconds > 1 ? `in ${roughly(seconds)}` : "shortly"}.`, true];
   }
   const detail = state.detail && typeof state.detail === "object" ? state.detail : {};
-  return [typeof detail.url === "string" ? detail.url : typeof detail.message === "string" ? detail.message : "", false];
+  const said = [detail.url, detail.message].find((text) => typeof text === "string") ?? "";
+  return [String(job.current_step ?? "").includes(said) ? "" : said, false];
 }
 
 function renderSteps() {

@@ -26,7 +26,7 @@ export function mountModelText() {
 
 function noteFor(written, isOver) {
   if (!written) return isOver ? "" : "Nothing written yet";
-  if (written.isVoid) return "Void: this attempt failed";
+  if (written.isVoid) return "Void: that attempt did not finish";
   const where = written.step > 0 ? `Step ${written.step}` : "";
   return written.attempt > 1 ? `${where}, attempt ${written.attempt}` : where;
 }
