@@ -3,7 +3,8 @@
 //   node dashboard.mjs <base URL> <site URL> [folder for screenshots]
 //
 // The site must be reachable for the server. CHROMIUM names the browser (/usr/bin/chromium if unset), DEADLINE_SECONDS
-// bounds the job (120 if unset). Exit code 0 when everything held, 1 with a message at the first thing that did not.
+// bounds the job (120 if unset). Prints "reloaded" once the page was reloaded in mid-job, so that a site may keep its
+// last pages back until then and the job cannot end too early. Exit code 0 when everything held, 1 with a message at the first thing that did not.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -122,6 +123,7 @@ async function survivesAReload(page) {
   await page.locator("#log summary").click();
   await until(page, "the history to be replayed from event 1 after the reload", () => document.querySelector("#log-rows .log-id")?.textContent === "1");
   await until(page, "the steps to be shown after the reload", () => document.querySelectorAll("#step-list .step").length >= 2);
+  console.log("reloaded");
   await until(page, "the model's text to be written", () => document.getElementById("model-text").textContent.length > 40, JOB);
 }
 

@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod clients;
 mod crash;
 mod databases;
+mod demo;
 mod harness;
 mod layers;
 mod limits;
@@ -14,3 +16,4 @@ mod resume;
 mod stop;
 mod store;
 mod stream;
+mod watch;

@@ -2,17 +2,21 @@
 //! the product.
 
 mod client;
+mod demo;
 mod history;
 mod log_server;
 mod process;
+mod program;
 mod reader;
 mod server;
 mod site;
 
 pub use client::Client;
+pub use demo::Demo;
 pub use history::{assert_complete, stored};
 pub use log_server::LogServer;
 pub use process::Process;
+pub use program::{Ended, Program, jobcast};
 pub use reader::{Reader, Received};
 pub use server::{Server, flags};
 pub use site::Site;

@@ -34,6 +34,12 @@ impl Process {
         Process { url, child }
     }
 
+    /// Starts the binary anew where this one, which was killed, had listened.
+    pub fn start_again(&self, database_url: &str, stand_ins: &StandIns, more: &[&str]) -> Process {
+        let port = self.url.port().expect("the address has a port").to_string();
+        Process::start(database_url, stand_ins, &[more, &["--port", &port]].concat())
+    }
+
     pub fn client(&self) -> Client {
         Client::new(self.url.clone())
     }

@@ -3,11 +3,13 @@
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 /// A site with a front page and two more; gone when dropped.
 pub struct Site {
     pub url: String,
+    is_open: watch::Sender<bool>,
     _serving: AbortOnDropHandle<()>,
 }
 
@@ -24,13 +26,32 @@ const SHOP: &str =
 
 impl Site {
     pub async fn start() -> Site {
-        let pages = Router::new()
-            .route("/", get(async || Html(FRONT)))
-            .route("/about", get(async || Html(ABOUT)))
-            .route("/shop", get(async || Html(SHOP)));
+        let site = Site::start_held().await;
+        site.open();
+        site
+    }
+
+    /// A site that shows nothing but its front page until it is opened.
+    pub async fn start_held() -> Site {
+        let is_open = watch::Sender::new(false);
+        let page = |html: &'static str| {
+            let is_open = is_open.clone();
+            get(async move || {
+                // The channel cannot close: the page holds its sender.
+                let _ = is_open.subscribe().wait_for(|is_open| *is_open).await;
+                Html(html)
+            })
+        };
+        let pages =
+            Router::new().route("/", get(async || Html(FRONT))).route("/about", page(ABOUT)).route("/shop", page(SHOP));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let serving = tokio::spawn(async move { axum::serve(listener, pages).await.unwrap() });
-        Site { url, _serving: AbortOnDropHandle::new(serving) }
+        Site { url, is_open, _serving: AbortOnDropHandle::new(serving) }
+    }
+
+    /// Shows all pages from now on.
+    pub fn open(&self) {
+        self.is_open.send_replace(true);
     }
 }
