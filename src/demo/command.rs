@@ -24,10 +24,8 @@ pub fn configured(mut config: Config, stand_ins: &StandIns) -> Config {
 /// What the person who started the demo reads first.
 pub fn banner(address: SocketAddr, config: &Config) -> String {
     let server = format!("http://{}", reachable(address));
-    let kept = match config.database_url.expose().strip_prefix("sqlite://") {
-        Some(file) => format!("Jobs are kept in {file}."),
-        None => "Jobs are kept in the database you named.".to_owned(),
-    };
+    let place = config.database_url.place();
+    let kept = place.strip_prefix("sqlite://").unwrap_or(&place);
     format!(
         r#"
   jobcast demo
@@ -38,7 +36,7 @@ pub fn banner(address: SocketAddr, config: &Config) -> String {
 
   Simulated, on this machine: the brand-analysis API, the ad library and Claude.
   Real: everything else. The pages of the site are fetched, and the result is about that site.
-  {kept}
+  Jobs are kept in {kept}.
 
   From another terminal, start a job that analyses the page above:
 
