@@ -14,13 +14,16 @@ use crate::store::Store;
 /// How many completed jobs are looked at.
 const SAMPLE: u32 = 20;
 
-/// How long an estimate is kept, and how long the database may take to give a new one.
+/// How long an estimate is kept; shorter where none was learnt, since the first completed job teaches more than any other.
 const KEPT: Duration = Duration::from_secs(30);
+const KEPT_UNLEARNT: Duration = Duration::from_secs(2);
+
+/// How long the database may take to give a new one.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 pub(super) struct Estimates {
     store: Arc<dyn Store>,
-    /// The estimate of each type and when it was made.
+    /// The estimate of each type and until when it is kept.
     learnt: Mutex<HashMap<JobType, (Instant, Duration)>>,
 }
 
@@ -33,19 +36,19 @@ impl Estimates {
     pub(super) async fn duration(&self, pipeline: &dyn Pipeline) -> Duration {
         let job_type = pipeline.job_type();
         let known = self.learnt.lock().unwrap_or_else(PoisonError::into_inner).get(&job_type).copied();
-        if let Some((at, duration)) = known
-            && at.elapsed() < KEPT
+        if let Some((until, duration)) = known
+            && Instant::now() < until
         {
             return duration;
         }
         let recent = tokio::time::timeout(PATIENCE, self.store.recent_durations(job_type, SAMPLE)).await;
-        let previous = known.map_or(pipeline.typical_duration(), |(_, duration)| duration);
-        let duration = match recent {
-            Ok(Ok(durations)) => median(durations).unwrap_or(pipeline.typical_duration()),
-            Ok(Err(_)) | Err(_) => previous,
+        let (kept, duration) = match recent.map(|answer| answer.map(median)) {
+            Ok(Ok(Some(duration))) => (KEPT, duration),
+            Ok(Ok(None)) => (KEPT_UNLEARNT, pipeline.typical_duration()),
+            Ok(Err(_)) | Err(_) => (KEPT_UNLEARNT, known.map_or(pipeline.typical_duration(), |(_, duration)| duration)),
         };
         let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
-        learnt.insert(job_type, (Instant::now(), duration));
+        learnt.insert(job_type, (Instant::now() + kept, duration));
         duration
     }
 }
