@@ -8,6 +8,7 @@ mod clients;
 mod crash;
 mod databases;
 mod demo;
+mod full_disk;
 mod harness;
 mod layers;
 mod limits;

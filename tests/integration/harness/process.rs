@@ -21,7 +21,9 @@ impl Process {
     /// Starts the binary on this database and these upstreams; returns when it listens.
     pub fn start(database_url: &str, stand_ins: &StandIns, more: &[&str]) -> Process {
         let flags = flags(database_url, stand_ins);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_jobcast"))
+        // Through a shell that ignores SIGXFSZ, so that a limit on file sizes fails writes as a full disk does.
+        let mut child = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_jobcast")])
             .args(&flags)
             .args(more)
             .env("RUST_LOG", "info")
@@ -42,6 +44,14 @@ impl Process {
 
     pub fn client(&self) -> Client {
         Client::new(self.url.clone())
+    }
+
+    /// Lets no file of the process grow beyond so many bytes; `None` lifts the limit.
+    pub fn limit_files_to(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        let arguments = ["--pid", &self.child.id().to_string(), &format!("--fsize={limit}:")];
+        let limited = Command::new("prlimit").args(arguments).status().expect("prlimit is there (Debian: util-linux)");
+        assert!(limited.success(), "the limit is set");
     }
 
     /// kill -9.
