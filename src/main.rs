@@ -41,9 +41,10 @@ async fn run(cli: Cli) -> ExitCode {
 async fn serve(config: Config, options: AppOptions) -> Result<(), Box<dyn Error>> {
     log_to_standard_error(config.log_format);
     raise_open_file_limit();
-    let app = App::build(&config, options).await?;
+    let stop = stop_on_signals();
+    let Some(app) = build(&config, options, &stop).await? else { return Ok(()) };
     tracing::info!(address = %app.address(), database = config.database_url.place(), "listening");
-    Ok(app.run(stop_on_signals()).await?)
+    Ok(app.run(stop).await?)
 }
 
 async fn serve_demo(config: Config) -> Result<(), Box<dyn Error>> {
@@ -52,9 +53,18 @@ async fn serve_demo(config: Config) -> Result<(), Box<dyn Error>> {
     let stand_ins = StandIns::start().await?;
     stand_ins.pace_for_people();
     let config = demo::configured(config, &stand_ins);
-    let app = App::build(&config, AppOptions { simulated: true, ..AppOptions::default() }).await?;
+    let (options, stop) = (AppOptions { simulated: true, ..AppOptions::default() }, stop_on_signals());
+    let Some(app) = build(&config, options, &stop).await? else { return Ok(()) };
     println!("{}", demo::banner(app.address(), &config));
-    Ok(app.run(stop_on_signals()).await?)
+    Ok(app.run(stop).await?)
+}
+
+/// Builds the server; nothing if it is stopped before it is ready, perhaps while it waits for the database.
+async fn build(config: &Config, options: AppOptions, stop: &Stop) -> Result<Option<App>, StartError> {
+    tokio::select! {
+        app = App::build(config, options) => app.map(Some),
+        () = stop.drain.cancelled() => Ok(None),
+    }
 }
 
 async fn migrate(config: Config) -> Result<(), StartError> {
@@ -95,34 +105,59 @@ fn raise_open_file_limit() {
     }
 }
 
-/// The first Ctrl-C or SIGTERM begins the drain, the second cuts it short.
+/// The first Ctrl-C or SIGTERM begins the drain, the second cuts it short. They are heard from now on, not from the time
+/// when a task gets round to it: whoever reads where the server listens may signal at once.
 fn stop_on_signals() -> Stop {
     let stop = Stop::default();
-    let signalled = stop.clone();
+    let (signalled, mut signals) = (stop.clone(), Signals::listen());
     tokio::spawn(async move {
-        signal().await;
+        signals.next().await;
         signalled.drain.cancel();
-        signal().await;
+        signals.next().await;
         signalled.hurry.cancel();
     });
     stop
 }
 
-async fn signal() {
-    #[cfg(unix)]
-    {
+/// The signals that stop the server.
+#[cfg(unix)]
+struct Signals {
+    interrupt: Option<tokio::signal::unix::Signal>,
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> Signals {
         use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            },
-            Err(error) => {
-                tracing::error!(%error, "cannot listen for SIGTERM");
-                let _ = tokio::signal::ctrl_c().await;
-            }
+        let listen = |kind: SignalKind| {
+            signal(kind).inspect_err(|error| tracing::error!(%error, ?kind, "cannot listen for a signal")).ok()
+        };
+        Signals { interrupt: listen(SignalKind::interrupt()), terminate: listen(SignalKind::terminate()) }
+    }
+
+    async fn next(&mut self) {
+        let heard = async |signal: &mut Option<tokio::signal::unix::Signal>| match signal {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        };
+        tokio::select! {
+            () = heard(&mut self.interrupt) => {}
+            () = heard(&mut self.terminate) => {}
         }
     }
-    #[cfg(not(unix))]
-    let _ = tokio::signal::ctrl_c().await;
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Signals {
+        Signals
+    }
+
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

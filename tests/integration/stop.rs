@@ -81,7 +81,9 @@ async fn a_cancelled_job_goes_on_after_a_retry_from_its_stored_steps(database: T
     soon("the model writes", gate.reached()).await;
     client.post(&format!("/api/jobs/{id}/cancel")).await;
     let (status, answer) = client.post(&format!("/api/jobs/{id}/retry")).await;
-    assert_eq!((status.as_u16(), &answer["job"]["status"]), (202, &json!("pending")), "{answer}");
+    // The worker may have taken it up again already.
+    let now = answer["job"]["status"].as_str().unwrap_or_default();
+    assert!(status == 202 && ["pending", "processing"].contains(&now), "{answer}");
     client.until(&id, "completed").await;
     assert_eq!((stand_ins.gtm.calls(), stand_ins.claude.calls()), (1, 2));
     let mut reader = client.events(&id, None).await;
