@@ -23,6 +23,9 @@ use crate::upstream::{ClaudeClient, GtmClient, UpstreamError};
 /// A comment is sent on a stream after this much silence; the spec's own number (WHATWG HTML, section 9.2.7).
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// The delay before a job's first retry.
+const FIRST_RETRY_DELAY: Duration = Duration::from_secs(1);
+
 /// Streams end spread over this time when the process drains, or over a quarter of the drain if that is shorter.
 const DRAIN_SPREAD: Duration = Duration::from_secs(3);
 
@@ -65,11 +68,13 @@ pub struct AppOptions {
     pub simulated: bool,
     /// A comment is sent on a stream after this much silence.
     pub keep_alive: Duration,
+    /// The delay before a job's first retry; each further one takes twice as long, up to a minute.
+    pub first_retry_delay: Duration,
 }
 
 impl Default for AppOptions {
     fn default() -> AppOptions {
-        AppOptions { simulated: false, keep_alive: KEEP_ALIVE }
+        AppOptions { simulated: false, keep_alive: KEEP_ALIVE, first_retry_delay: FIRST_RETRY_DELAY }
     }
 }
 
@@ -125,7 +130,7 @@ impl App {
         let address = listener.local_addr().map_err(|error| StartError::Listen { address, error })?;
         let store = open_store(config).await?;
         let (event_log, log_writer) = EventLog::start(store.clone(), Hub::default());
-        let (engine, tasks) = Engine::start(engine_settings(config), store.clone(), event_log, registry);
+        let (engine, tasks) = Engine::start(engine_settings(config, options), store.clone(), event_log, registry);
         let (router, streams) = http::router(engine.clone(), api_settings(config, options));
         Ok(App { listener, address, router, streams, engine, tasks, store, log_writer, drain_time: config.drain() })
     }
@@ -194,12 +199,13 @@ fn registry(config: &Config) -> Result<Registry, StartError> {
     Ok(Registry::new(vec![Arc::new(BrandIntelligence { gtm, claude })]))
 }
 
-fn engine_settings(config: &Config) -> EngineSettings {
+fn engine_settings(config: &Config, options: AppOptions) -> EngineSettings {
     EngineSettings {
         max_concurrent_jobs: config.max_concurrent_jobs,
         max_jobs_per_brand: config.max_jobs_per_brand,
         lease: config.lease(),
         retention: config.retention(),
+        first_retry_delay: options.first_retry_delay,
     }
 }
 

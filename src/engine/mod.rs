@@ -48,6 +48,8 @@ pub struct EngineSettings {
     pub lease: Duration,
     /// How long the events of finished jobs are kept.
     pub retention: Duration,
+    /// The delay before the first retry; each further one takes twice as long, up to a minute.
+    pub first_retry_delay: Duration,
 }
 
 /// A cheap handle to the engine.

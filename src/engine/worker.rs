@@ -86,7 +86,7 @@ async fn run_attempt(shared: Arc<Shared>, lease: HeldLease, claimed: Claimed) {
         () = shared.aborting.cancelled() => Outcome::Aborted,
         outcome = run_pipeline(&shared, &context, claimed) => outcome,
     };
-    write_outcome(&context, retry_count, outcome).await;
+    write_outcome(&shared, &context, retry_count, outcome).await;
     drop(lease);
     shared.wake.notify_one();
 }
@@ -99,7 +99,8 @@ fn context(shared: &Shared, claimed: &Claimed) -> Context {
 async fn run_pipeline(shared: &Shared, context: &Context, claimed: Claimed) -> Outcome {
     let Some(pipeline) = shared.registry.get(claimed.job.job_type) else { return Outcome::Aborted };
     let run = AssertUnwindSafe(pipeline.run(context, claimed.input_data)).catch_unwind();
-    match tokio::time::timeout(pipeline.time_limit(), run).await {
+    let time_limit = pipeline.time_limit();
+    match tokio::time::timeout(time_limit, run).await {
         Ok(Ok(Ok(result))) => Outcome::Completed(Box::new(result)),
         Ok(Ok(Err(error))) => Outcome::Failed(error),
         Ok(Err(_)) => {
@@ -107,18 +108,19 @@ async fn run_pipeline(shared: &Shared, context: &Context, claimed: Claimed) -> O
             Outcome::Failed(AttemptError::Fatal(failure("The job failed for an internal reason", "internal")))
         }
         Err(_) => {
-            let message = format!("The attempt took longer than {} seconds", pipeline.time_limit().as_secs());
+            let message = format!("The attempt took longer than {} seconds", time_limit.as_secs());
             Outcome::Failed(AttemptError::Retryable(failure(&message, "attempt_timeout"), None))
         }
     }
 }
 
-async fn write_outcome(context: &Context, retry_count: u32, outcome: Outcome) {
+async fn write_outcome(shared: &Shared, context: &Context, retry_count: u32, outcome: Outcome) {
     let report = match outcome {
         Outcome::Completed(result) => Report::Complete(*result),
         Outcome::Failed(AttemptError::Fatal(failure)) => Report::Fail(failure),
         Outcome::Failed(AttemptError::Retryable(failure, asked_for)) => {
-            Report::Retry(failure, backoff::delay(retry_count + 1, asked_for))
+            let delay = backoff::delay(shared.settings.first_retry_delay, retry_count + 1, asked_for);
+            Report::Retry(failure, delay)
         }
         Outcome::Aborted => Report::Release,
         Outcome::Lost | Outcome::Failed(AttemptError::Superseded) => return tracing::info!("attempt gave way"),

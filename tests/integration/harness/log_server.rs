@@ -9,7 +9,7 @@ use jobcast::event_log::EventLog;
 use jobcast::http::{self, ApiSettings, ServeSettings};
 use jobcast::hub::Hub;
 use jobcast::job::{BrandId, JobId, JobType, NewJob};
-use jobcast::pipeline::Registry;
+use jobcast::pipeline::{Pipeline, Registry};
 use jobcast::store::{Claim, Store};
 use jobcast::write::{Action, Failure, Progress, Report, Write};
 use serde_json::json;
@@ -30,14 +30,20 @@ pub struct LogServer {
 impl LogServer {
     /// A server over this store; no job runs by itself on it.
     pub async fn start(store: Arc<dyn Store>) -> LogServer {
+        LogServer::running(store, Vec::new()).await
+    }
+
+    /// The same with pipelines of the test's own.
+    pub async fn running(store: Arc<dyn Store>, pipelines: Vec<Arc<dyn Pipeline>>) -> LogServer {
         let (event_log, _) = EventLog::start(store.clone(), Hub::default());
         let settings = EngineSettings {
             max_concurrent_jobs: 1,
             max_jobs_per_brand: 1,
             lease: Duration::from_secs(600),
             retention: Duration::from_secs(86_400),
+            first_retry_delay: Duration::from_millis(1),
         };
-        let (engine, tasks) = Engine::start(settings, store, event_log.clone(), Registry::new(Vec::new()));
+        let (engine, tasks) = Engine::start(settings, store, event_log.clone(), Registry::new(pipelines));
         let settings = ApiSettings {
             keep_alive: Duration::from_secs(15),
             max_streams: 10_000,
