@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,8 +26,11 @@ mod worker;
 use estimate::Estimates;
 use lease::HeldLeases;
 
-/// How long a command waits for the database. A client waits with it, so it is short.
+/// How long a command or a read waits for the database. A client waits with it, so it is short.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The pause before a read is tried again.
+const READ_PAUSE: Duration = Duration::from_millis(50);
 
 /// How often a failed attempt is followed by another, by default.
 const MAX_RETRIES: u32 = 3;
@@ -243,7 +247,7 @@ impl Engine {
     /// # Errors
     /// [`Refusal::NotFound`] when there is none.
     pub async fn job(&self, id: JobId) -> Result<JobView, EngineError> {
-        let stored = within_patience(self.shared.store.job(id)).await?.ok_or(Refusal::NotFound)?;
+        let stored = answer_within(PATIENCE, || self.shared.store.job(id)).await?.ok_or(Refusal::NotFound)?;
         Ok(self.view(stored).await)
     }
 
@@ -252,7 +256,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Store`] when the database does not answer.
     pub async fn result_data(&self, id: JobId) -> Result<Option<Value>, EngineError> {
-        Ok(within_patience(self.shared.store.result_data(id)).await?)
+        Ok(answer_within(PATIENCE, || self.shared.store.result_data(id)).await?)
     }
 
     /// Jobs of the filter, newest first.
@@ -266,7 +270,7 @@ impl Engine {
         limit: u32,
     ) -> Result<Vec<JobView>, EngineError> {
         let mut views = Vec::new();
-        for stored in within_patience(self.shared.store.jobs(filter, after, limit)).await? {
+        for stored in answer_within(PATIENCE, || self.shared.store.jobs(filter, after, limit)).await? {
             views.push(self.view(stored).await);
         }
         Ok(views)
@@ -291,10 +295,7 @@ impl Engine {
     /// # Errors
     /// [`StoreError`] when it does not.
     pub async fn ping(&self, patience: Duration) -> Result<(), StoreError> {
-        match tokio::time::timeout(patience, self.shared.store.ping()).await {
-            Ok(answer) => answer,
-            Err(_) => Err(StoreError::Unavailable(format!("no answer within {patience:?}"))),
-        }
+        answer_within(patience, || self.shared.store.ping()).await
     }
 
     /// The log that viewers follow.
@@ -321,11 +322,20 @@ impl Engine {
     }
 }
 
-/// A read that a client waits for.
-async fn within_patience<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    match tokio::time::timeout(PATIENCE, read).await {
-        Ok(answer) => answer,
-        Err(_) => Err(StoreError::Unavailable(format!("no answer within {PATIENCE:?}"))),
+/// Asks the store until it answers, for at most `patience`: a connection that broke off while it lay idle is noticed by
+/// its next user, who need not know. A read that is given up is dropped, and its connection closed.
+async fn answer_within<T, F>(patience: Duration, read: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let deadline = Instant::now() + patience;
+    loop {
+        match tokio::time::timeout_at(deadline, read()).await {
+            Ok(Err(StoreError::Unavailable(_))) if Instant::now() + READ_PAUSE < deadline => {}
+            Ok(answer) => return answer,
+            Err(_) => return Err(StoreError::Unavailable(format!("no answer within {patience:?}"))),
+        }
+        tokio::time::sleep(READ_PAUSE).await;
     }
 }
 
@@ -337,7 +347,7 @@ impl EngineTasks {
 
     /// Waits until all attempts are over, until `deadline` or until `hurry`; then makes the rest let go of their jobs,
     /// so that another process goes on with them at once.
-    pub async fn finish(mut self, deadline: tokio::time::Instant, hurry: CancellationToken) {
+    pub async fn finish(mut self, deadline: Instant, hurry: CancellationToken) {
         self.drain();
         self.attempts.close();
         tokio::select! {

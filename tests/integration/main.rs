@@ -13,6 +13,7 @@ mod harness;
 mod layers;
 mod limits;
 mod main_job;
+mod outage;
 mod resume;
 mod stop;
 mod store;

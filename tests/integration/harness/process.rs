@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 
 use jobcast::demo::StandIns;
 use nix::sys::signal::{Signal, kill};
@@ -15,25 +15,32 @@ use super::{Client, DEADLINE, eventually, flags};
 pub struct Process {
     pub url: Url,
     child: Child,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Process {
     /// Starts the binary on this database and these upstreams; returns when it listens.
     pub fn start(database_url: &str, stand_ins: &StandIns, more: &[&str]) -> Process {
+        Process::logging("info", database_url, stand_ins, more)
+    }
+
+    /// The same, telling this much in the log.
+    pub fn logging(level: &str, database_url: &str, stand_ins: &StandIns, more: &[&str]) -> Process {
         let flags = flags(database_url, stand_ins);
         // Through a shell that ignores SIGXFSZ, so that a limit on file sizes fails writes as a full disk does.
         let mut child = Command::new("sh")
             .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_jobcast")])
             .args(&flags)
             .args(more)
-            .env("RUST_LOG", "info")
+            .env("RUST_LOG", level)
             .env("LOG_FORMAT", "json")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        let url = listening_url(&mut child);
-        Process { url, child }
+        let log = Arc::default();
+        let url = listening_url(&mut child, Arc::clone(&log));
+        Process { url, child, log }
     }
 
     /// Starts the binary anew where this one, which was killed, had listened.
@@ -44,6 +51,16 @@ impl Process {
 
     pub fn client(&self) -> Client {
         Client::new(self.url.clone())
+    }
+
+    /// Everything logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
+    }
+
+    /// Waits until a line of the log holds this text.
+    pub async fn logged(&self, text: &str) {
+        eventually(&format!("the log line {text:?}"), || async { self.log().contains(text).then_some(()) }).await;
     }
 
     /// Lets no file of the process grow beyond so many bytes; `None` lifts the limit.
@@ -82,7 +99,7 @@ impl Drop for Process {
 }
 
 /// Reads the log until it says where the server listens, and goes on reading it so that the process never blocks.
-fn listening_url(child: &mut Child) -> Url {
+fn listening_url(child: &mut Child, lines: Arc<Mutex<Vec<String>>>) -> Url {
     let log = BufReader::new(child.stderr.take().expect("the log is piped"));
     let (sender, address) = mpsc::channel();
     std::thread::spawn(move || {
@@ -92,6 +109,7 @@ fn listening_url(child: &mut Child) -> Url {
                 Some(address) => drop(sender.send(address.to_owned())),
                 None => eprintln!("{line}"),
             }
+            lines.lock().unwrap().push(line);
         }
     });
     let address = address.recv_timeout(DEADLINE).expect("the server says where it listens");

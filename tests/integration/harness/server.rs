@@ -7,7 +7,7 @@ use jobcast::demo::StandIns;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::Client;
+use super::{Client, soon};
 
 /// A running server; dropping it cuts everything off.
 pub struct Server {
@@ -35,6 +35,13 @@ impl Server {
 
     pub fn client(&self) -> Client {
         Client::new(self.url.clone())
+    }
+
+    /// Begins the drain and waits until the server has stopped.
+    pub async fn shut_down(mut self) {
+        self.stop.drain.cancel();
+        let ended = soon("the server's end", &mut self.running).await;
+        ended.expect("the server does not panic").expect("no part of it ended by itself");
     }
 }
 

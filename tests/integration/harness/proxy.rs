@@ -1,0 +1,192 @@
+//! A TCP proxy in front of PostgreSQL that a test can cut, stall and restore, at any byte or at a chosen answer.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+use url::Url;
+
+/// The proxy; dropping it cuts everything.
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    /// Bound and never listening: nobody else is given the port while the proxy refuses connections.
+    _reserved: TcpSocket,
+    accepting: Option<AbortOnDropHandle<()>>,
+}
+
+struct Shared {
+    server: String,
+    /// Counts up with every cut; a connection ends when it has changed.
+    epoch: watch::Sender<u64>,
+    stalled: watch::Sender<bool>,
+    faults: Mutex<Faults>,
+}
+
+/// What goes wrong by itself, until it is switched off.
+#[derive(Default)]
+struct Faults {
+    random: Option<RandomCuts>,
+    commit_answers: Option<LostCommitAnswers>,
+    /// How many connections were cut.
+    cuts: usize,
+}
+
+/// Cuts the connection that carries the byte at which a random allowance is used up, again and again.
+struct RandomCuts {
+    random: StdRng,
+    mean: usize,
+    /// Bytes until the next cut.
+    left: usize,
+}
+
+/// Loses every so many answers to COMMIT, and the connection with each: the transaction is durable.
+struct LostCommitAnswers {
+    every: usize,
+    seen: usize,
+}
+
+/// CommandComplete with the tag COMMIT (PostgreSQL's manual, section 55.7): its type, its length, the tag.
+const COMMIT_ANSWER: &[u8] = b"C\0\0\0\x0bCOMMIT\0";
+
+impl Proxy {
+    /// A proxy in front of the server of this address.
+    pub async fn start(database_url: &str) -> Proxy {
+        let url = Url::parse(database_url).unwrap();
+        let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+        let reserved = TcpSocket::new_v4().unwrap();
+        reserved.set_reuseaddr(true).unwrap();
+        reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = reserved.local_addr().unwrap();
+        let (epoch, stalled) = (watch::Sender::new(0), watch::Sender::new(false));
+        let shared = Arc::new(Shared { server, epoch, stalled, faults: Mutex::default() });
+        let mut proxy = Proxy { address, shared, _reserved: reserved, accepting: None };
+        proxy.restore();
+        proxy
+    }
+
+    /// The database's address, but through the proxy.
+    pub fn url(&self, database_url: &str) -> String {
+        let mut url = Url::parse(database_url).unwrap();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(self.address.port())).unwrap();
+        // Unencrypted, so that the answers can be read.
+        url.set_query(Some("sslmode=disable"));
+        url.into()
+    }
+
+    /// Closes all connections and refuses new ones.
+    pub fn cut(&mut self) {
+        self.accepting = None;
+        self.shared.epoch.send_modify(|epoch| *epoch += 1);
+    }
+
+    /// Keeps all connections and takes new ones, but lets no byte through.
+    pub fn stall(&self) {
+        self.shared.stalled.send_replace(true);
+    }
+
+    /// Everything works again.
+    pub fn restore(&mut self) {
+        *self.faults() = Faults::default();
+        self.shared.stalled.send_replace(false);
+        if self.accepting.is_none() {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.set_reuseaddr(true).unwrap();
+            socket.bind(self.address).unwrap();
+            let listener = socket.listen(1024).unwrap();
+            self.accepting = Some(AbortOnDropHandle::new(tokio::spawn(accept(listener, self.shared.clone()))));
+        }
+    }
+
+    /// From now on cuts connections at random bytes, of either direction, `mean` bytes apart.
+    pub fn cut_at_random(&self, seed: u64, mean: usize) {
+        let mut random = StdRng::seed_from_u64(seed);
+        let left = random.random_range(1..2 * mean);
+        self.faults().random = Some(RandomCuts { random, mean, left });
+    }
+
+    /// From now on loses the answer of every `every`-th COMMIT.
+    pub fn lose_commit_answers(&self, every: usize) {
+        self.faults().commit_answers = Some(LostCommitAnswers { every, seen: 0 });
+    }
+
+    /// How many connections the faults have cut since the last restore.
+    pub fn cuts(&self) -> usize {
+        self.faults().cuts
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.shared.faults.lock().unwrap()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.cut();
+    }
+}
+
+impl Faults {
+    /// How many of these bytes pass; fewer than all if the connection is to be cut.
+    fn passing(&mut self, bytes: &[u8]) -> usize {
+        let mut passing = bytes.len();
+        if let Some(answers) = &mut self.commit_answers
+            && let Some(at) = bytes.windows(COMMIT_ANSWER.len()).position(|window| window == COMMIT_ANSWER)
+        {
+            answers.seen += 1;
+            if answers.seen.is_multiple_of(answers.every) {
+                passing = at;
+            }
+        }
+        if let Some(cuts) = &mut self.random {
+            if cuts.left < passing {
+                passing = cuts.left;
+                cuts.left = cuts.random.random_range(1..2 * cuts.mean);
+            } else {
+                cuts.left -= passing;
+            }
+        }
+        self.cuts += usize::from(passing < bytes.len());
+        passing
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let (client, _) = listener.accept().await.expect("a connection can be accepted");
+        tokio::spawn(carry(client, shared.clone()));
+    }
+}
+
+/// Carries bytes both ways until one side ends or the connection is cut.
+async fn carry(client: TcpStream, shared: Arc<Shared>) {
+    let mut epoch = shared.epoch.subscribe();
+    epoch.mark_unchanged();
+    let Ok(server) = TcpStream::connect(&shared.server).await else { return };
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    tokio::select! {
+        () = pump(from_client, to_server, &shared) => {}
+        () = pump(from_server, to_client, &shared) => {}
+        _ = epoch.changed() => {}
+    }
+}
+
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared) {
+    let mut stalled = shared.stalled.subscribe();
+    let mut bytes = vec![0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut bytes).await {
+        let _ = stalled.wait_for(|stalled| !stalled).await;
+        let passing = shared.faults.lock().unwrap().passing(&bytes[..length]);
+        if to.write_all(&bytes[..passing]).await.is_err() || passing < length {
+            return;
+        }
+    }
+}
