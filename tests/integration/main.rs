@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod bad_start;
 mod clients;
 mod crash;
 mod databases;
@@ -12,6 +13,7 @@ mod full_disk;
 mod harness;
 mod layers;
 mod limits;
+mod locked_file;
 mod main_job;
 mod outage;
 mod resume;
