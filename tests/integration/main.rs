@@ -9,6 +9,7 @@ mod clients;
 mod crash;
 mod databases;
 mod demo;
+mod fence;
 mod full_disk;
 mod harness;
 mod layers;

@@ -13,6 +13,7 @@ on_both_databases!(
     a_job_without_retries_left_fails_when_its_worker_is_lost,
     a_heartbeat_extends_the_leases_that_are_still_held,
     progress_extends_the_lease,
+    a_worker_that_speaks_in_the_batch_of_its_reclaim_keeps_the_job,
 );
 
 async fn a_held_lease_does_not_expire_and_cannot_be_reclaimed(database: TestDatabase) {
@@ -90,6 +91,17 @@ async fn progress_extends_the_lease(database: TestDatabase) {
         commit_one(&*short, delta(job.id, 1, "b")).await.unwrap();
         expired(&*short, job.id, 1).await;
     }
+}
+
+async fn a_worker_that_speaks_in_the_batch_of_its_reclaim_keeps_the_job(database: TestDatabase) {
+    let store = database.store(StoreSettings { lease: Duration::ZERO, ..settings() }).await;
+    let job = processing(&*store).await;
+    expired(&*store, job.id, 1).await;
+    let reclaim = Write { job_id: job.id, action: Action::Reclaim(1) };
+    let outcomes = commit(&*store, &[delta(job.id, 1, "here I am"), reclaim]).await;
+    assert!(outcomes[0].is_ok(), "{outcomes:?}");
+    assert_eq!(outcomes[1], Err(Refusal::LeaseHeld { attempt: 1 }));
+    assert_eq!(stored(&*store, job.id).await.status, JobStatus::Processing);
 }
 
 /// Waits until the database's clock has passed the end of the lease.
