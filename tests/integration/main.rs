@@ -3,12 +3,14 @@
 // Clippy's allow-unwrap-in-tests covers functions marked #[test], not what they call.
 #![allow(clippy::unwrap_used)]
 
+mod attempts;
 mod bad_input;
 mod bad_start;
 mod clients;
 mod crash;
 mod databases;
 mod demo;
+mod disconnects;
 mod fence;
 mod full_disk;
 mod harness;
@@ -21,4 +23,5 @@ mod resume;
 mod stop;
 mod store;
 mod stream;
+mod upstream_faults;
 mod watch;
