@@ -46,6 +46,7 @@ pub async fn stream_of_one_job(database_url: &str) -> Outcome<()> {
         max_jobs_per_brand: 1,
         lease: Duration::from_secs(600),
         retention: Duration::from_secs(86_400),
+        first_retry_delay: Duration::from_secs(1),
     };
     let (engine, _tasks) = Engine::start(settings, store, event_log.clone(), Registry::new(Vec::new()));
     let settings = ApiSettings {
