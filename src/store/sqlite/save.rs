@@ -155,9 +155,12 @@ async fn update_progress(
     Ok(())
 }
 
+/// `OR FAIL`, because by default SQLite keeps a second journal to undo the statement alone. Here a refused row undoes the
+/// whole transaction anyway.
 async fn insert_events(connection: &mut SqliteConnection, events: &[Event]) -> Result<(), sqlx::Error> {
     for run in runs(events) {
-        let mut query = over_rows("INSERT INTO job_events (job_id, seq, name, at, data) VALUES", run.len(), 5, "");
+        let mut query =
+            over_rows("INSERT OR FAIL INTO job_events (job_id, seq, name, at, data) VALUES", run.len(), 5, "");
         for event in run {
             query = query
                 .bind(event.job_id.0)
