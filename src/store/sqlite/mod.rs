@@ -39,6 +39,11 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Batches are prepared in runs of powers of two, so that each kind of statement has nine shapes.
 const PREPARED_STATEMENTS: usize = 200;
+/// How many rows the driver hands over before its thread waits for their reader: the longest run that is read.
+const ROWS_IN_TRANSIT: usize = 256;
+/// Pages kept in memory by a connection, in KiB (negative by SQLite's convention). The default of 2 MiB is less than a
+/// large batch touches; what does not fit is written to the log before the commit, and read back from there.
+const CACHE_KIB: &str = "-16384";
 /// The log is cut back to this size after a checkpoint.
 const LOG_BYTES: &str = "67108864";
 
@@ -182,7 +187,9 @@ fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
+        .pragma("cache_size", CACHE_KIB)
         .pragma("journal_size_limit", LOG_BYTES)
+        .row_buffer_size(ROWS_IN_TRANSIT)
         .statement_cache_capacity(PREPARED_STATEMENTS))
 }
 
