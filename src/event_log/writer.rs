@@ -67,6 +67,9 @@ impl Writer {
             for (claim, reply) in claims {
                 self.claim(claim, reply).await;
             }
+            // Whoever was just answered may have more to say: without a turn for them all, the next transaction would
+            // be made for the first of them alone.
+            tokio::task::yield_now().await;
         }
     }
 
