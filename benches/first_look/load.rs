@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Seen {
     /// From when each request was due until its answer was there.
     pub latencies: Latencies,
-    /// From when each request was due until it was sent: what the generator itself adds at the most.
+    /// From when a request was due until it was sent, where a connection was free in time: what the generator adds.
     pub lateness: Latencies,
 }
 
@@ -65,8 +65,11 @@ fn post_on_one_connection(
         }
         let due = due(begin, index, per_second);
         let request = start_request();
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        seen.lateness.push(due.elapsed());
+        let early = due.saturating_duration_since(Instant::now());
+        std::thread::sleep(early);
+        if !early.is_zero() {
+            seen.lateness.push(due.elapsed());
+        }
         sender.write_all(request.as_bytes())?;
         read_accepted(&mut receiver)?;
         seen.latencies.push(due.elapsed());

@@ -42,7 +42,7 @@ pub async fn measure(kinds: &[Kind]) -> Outcome<()> {
             format!("{:.2}", product.p99.over(&insert.p99)),
         ]);
     }
-    println!("\nThe generator sent a request at most {:.2} ms late (p99, worst round).", lateness.largest());
+    println!("\nThe generator itself sent late by {:.2} ms at the most (p99 of the worst round).", lateness.largest());
     Ok(())
 }
 
