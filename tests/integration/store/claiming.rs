@@ -10,6 +10,7 @@ use jobcast::write::{Action, Report, Write};
 
 use super::*;
 use crate::databases::TestDatabase;
+use crate::harness::on_both_databases;
 
 on_both_databases!(
     a_claim_takes_the_oldest_and_no_more_than_its_limit,

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::databases::TestDatabase;
+use crate::harness::on_both_databases;
 
 on_both_databases!(
     a_created_job_is_stored_with_its_first_event,

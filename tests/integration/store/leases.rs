@@ -6,6 +6,7 @@ use jobcast::write::{Action, Refusal, Report, Write};
 
 use super::*;
 use crate::databases::TestDatabase;
+use crate::harness::on_both_databases;
 
 on_both_databases!(
     a_held_lease_does_not_expire_and_cannot_be_reclaimed,

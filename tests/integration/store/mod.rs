@@ -9,24 +9,6 @@ use jobcast::write::{Action, BrandIntelligenceRow, Failure, JobResult, Progress,
 use serde_json::json;
 use uuid::Uuid;
 
-/// Makes a test on SQLite and one on PostgreSQL of each function over a `TestDatabase`.
-macro_rules! on_both_databases {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name($crate::databases::TestDatabase::sqlite().await).await;
-            })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name($crate::databases::TestDatabase::postgres().await).await;
-            })+
-        }
-    };
-}
-
 mod claiming;
 mod committing;
 mod leases;

@@ -6,6 +6,7 @@ use jobcast::store::{self, StoreError};
 
 use super::*;
 use crate::databases::TestDatabase;
+use crate::harness::on_both_databases;
 
 on_both_databases!(instances_may_open_a_new_database_at_once);
 

@@ -5,6 +5,7 @@ use jobcast::write::{Action, Write};
 
 use super::*;
 use crate::databases::TestDatabase;
+use crate::harness::on_both_databases;
 
 on_both_databases!(
     deltas_of_finished_jobs_are_removed,

@@ -6,6 +6,7 @@ use jobcast::write::{Action, Write};
 
 use super::*;
 use crate::databases::TestDatabase;
+use crate::harness::on_both_databases;
 
 on_both_databases!(
     pages_hold_every_job_once_also_with_equal_times,
