@@ -1,3 +1,6 @@
+//! The decoder against the standard's grammar, at every split, and its limits.
+//! Must not open a connection.
+
 use super::*;
 
 const SMALL: SseLimits = SseLimits { event_bytes: 64, stream_bytes: 1024 };

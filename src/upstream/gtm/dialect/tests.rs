@@ -1,3 +1,6 @@
+//! Every dialect, however its bytes are split, read as the tolerant contract says.
+//! Must not open a connection; the client's own tests do.
+
 use serde_json::json;
 
 use super::super::super::error::Retry;
