@@ -150,6 +150,9 @@ pub enum EventDetail {
         result_id: Uuid,
         /// Where its result is.
         result_url: String,
+        /// What the job used of paid upstreams: tokens, an estimate of their cost, credits.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        usage: Option<Value>,
     },
     /// The job was given up.
     Failed {
@@ -277,6 +280,8 @@ mod tests {
             brand_id: BrandId(Uuid::nil()),
             job_type: JobType::BrandIntelligence,
             input_data: json!({}),
+            idempotency_key: None,
+            estimated_duration: 90,
             total_steps: 3,
             max_retries: 3,
         };

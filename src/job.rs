@@ -29,6 +29,8 @@ pub struct Job {
     pub step: u32,
     /// How many steps the job has.
     pub total_steps: u32,
+    /// When the current step began; nothing before the first attempt.
+    pub step_started_at: Option<DateTime<Utc>>,
     /// How many attempts failed and were followed by another since the job was last queued by a user.
     pub retry_count: u32,
     /// How many such attempts there may be.
@@ -41,6 +43,8 @@ pub struct Job {
     pub pruned_through: Seq,
     /// When the job was created.
     pub created_at: DateTime<Utc>,
+    /// How long it was expected to take when it was created, in seconds.
+    pub estimated_duration: u32,
     /// When its first attempt since it was queued began.
     pub started_at: Option<DateTime<Utc>>,
     /// When it reached a terminal status.
@@ -62,6 +66,10 @@ pub struct NewJob {
     pub job_type: JobType,
     /// The validated input of that type.
     pub input_data: serde_json::Value,
+    /// What the client calls this start: another start of the brand under the same key is the same job.
+    pub idempotency_key: Option<String>,
+    /// How long the job will probably take, in seconds.
+    pub estimated_duration: u32,
     /// How many steps the job will have.
     pub total_steps: u32,
     /// How many attempts may fail and be followed by another.
@@ -112,16 +120,42 @@ impl fmt::Display for BrandId {
 pub enum JobType {
     /// Analyse a site, extract what the brand stands for, save it.
     BrandIntelligence,
+    /// Search a competitor's ads, analyse them, save the analysis.
+    CompetitorAnalysis,
+    /// Generate personas from what is known of the brand.
+    TargetAudiences,
+    /// Generate products and services from what is known of the brand.
+    ProductsServices,
+    /// Generate campaigns from what is known of the brand.
+    Campaigns,
+    /// Extract a site's colours, fonts and logos.
+    BrandExtraction,
+    /// Find the pages of a site that speak about its brand.
+    PageDiscovery,
 }
 
 impl JobType {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [JobType; 1] = [JobType::BrandIntelligence];
+    pub const ALL: [JobType; 7] = [
+        JobType::BrandIntelligence,
+        JobType::CompetitorAnalysis,
+        JobType::TargetAudiences,
+        JobType::ProductsServices,
+        JobType::Campaigns,
+        JobType::BrandExtraction,
+        JobType::PageDiscovery,
+    ];
 
     /// The name on the wire and in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             JobType::BrandIntelligence => "brand_intelligence",
+            JobType::CompetitorAnalysis => "competitor_analysis",
+            JobType::TargetAudiences => "target_audiences",
+            JobType::ProductsServices => "products_services",
+            JobType::Campaigns => "campaigns",
+            JobType::BrandExtraction => "brand_extraction",
+            JobType::PageDiscovery => "page_discovery",
         }
     }
 }

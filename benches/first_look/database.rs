@@ -128,6 +128,8 @@ pub async fn running_jobs(event_log: &EventLog, count: usize) -> Outcome<Vec<Job
             brand_id: BrandId(Uuid::new_v4()),
             job_type: JobType::BrandIntelligence,
             input_data: json!({}),
+            idempotency_key: None,
+            estimated_duration: 90,
             total_steps: 3,
             max_retries: 3,
         };

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -86,13 +87,26 @@ pub struct EngineTasks {
     stop_background: CancellationToken,
 }
 
-/// A job that has just been created.
+/// What a client asks for when it starts a job.
+#[derive(Debug)]
+pub struct StartRequest<'a> {
+    /// The brand that the job is for.
+    pub brand_id: BrandId,
+    /// What kind of work it is.
+    pub job_type: JobType,
+    /// The input, not yet checked.
+    pub input_data: Option<&'a Value>,
+    /// What the client calls this start; a second start of the brand under the same key is answered with the first job.
+    pub idempotency_key: Option<String>,
+}
+
+/// The answer to a start.
 #[derive(Debug)]
 pub struct Started {
-    /// The job, pending.
+    /// The job: new, or that of the first start under the same key.
     pub job: Job,
-    /// How long it will probably take.
-    pub estimated_duration: Duration,
+    /// Whether it had been started before, under the same key.
+    pub again: bool,
 }
 
 /// A job and what it will probably take.
@@ -102,8 +116,8 @@ pub struct JobView {
     pub job: Job,
     /// Its input.
     pub input_data: Value,
-    /// How long jobs of its type take.
-    pub estimated_duration: Duration,
+    /// When it will probably be done, while it is under way.
+    pub estimated_completion: Option<DateTime<Utc>>,
 }
 
 /// What can be started.
@@ -112,8 +126,8 @@ pub struct JobTypeView {
     pub job_type: JobType,
     /// The key that is missing, if it cannot run.
     pub missing_key: Option<&'static str>,
-    /// How long it takes.
-    pub estimated_duration: Duration,
+    /// How long it takes, in seconds.
+    pub estimated_duration: u32,
     /// What its input may hold.
     pub inputs: &'static [Input],
 }
@@ -185,28 +199,31 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`]; no job was created then, unless the database went away while it committed.
-    pub async fn start_job(
-        &self,
-        brand_id: BrandId,
-        job_type: JobType,
-        input_data: Option<&Value>,
-    ) -> Result<Started, EngineError> {
+    pub async fn start_job(&self, request: StartRequest<'_>) -> Result<Started, EngineError> {
         let shared = &self.shared;
+        let StartRequest { brand_id, job_type, input_data, idempotency_key } = request;
         if shared.draining.is_cancelled() {
             return Err(EngineError::Draining);
         }
         let pipeline = shared.registry.get(job_type).ok_or(Refusal::NotFound)?;
         let input_data = validate(pipeline.inputs(), input_data)?;
+        pipeline.check(&input_data)?;
         if let Some(variable) = pipeline.missing_key() {
             return Err(EngineError::MissingKey { job_type, variable });
         }
-        let new =
-            NewJob { brand_id, job_type, input_data, total_steps: pipeline.total_steps(), max_retries: MAX_RETRIES };
-        let estimated_duration = shared.estimates.duration(pipeline.as_ref()).await;
-        let write = Write { job_id: JobId::new(), action: Action::Create(new) };
-        let committed = shared.event_log.append(write, PATIENCE).await?;
+        let new = NewJob {
+            brand_id,
+            job_type,
+            input_data,
+            idempotency_key,
+            estimated_duration: whole_seconds(shared.estimates.of(pipeline.as_ref()).await.total()),
+            total_steps: u32::try_from(pipeline.steps().len()).unwrap_or(u32::MAX),
+            max_retries: MAX_RETRIES,
+        };
+        let id = JobId::new();
+        let committed = shared.event_log.append(Write { job_id: id, action: Action::Create(new) }, PATIENCE).await?;
         shared.wake.notify_one();
-        Ok(Started { job: committed.job, estimated_duration })
+        Ok(Started { again: committed.job.id != id, job: committed.job })
     }
 
     /// Stops a job for good; its upstream connection is closed at once if it runs in this process. Idempotent.
@@ -283,7 +300,7 @@ impl Engine {
             views.push(JobTypeView {
                 job_type: pipeline.job_type(),
                 missing_key: pipeline.missing_key(),
-                estimated_duration: self.shared.estimates.duration(pipeline.as_ref()).await,
+                estimated_duration: whole_seconds(self.shared.estimates.of(pipeline.as_ref()).await.total()),
                 inputs: pipeline.inputs(),
             });
         }
@@ -314,12 +331,17 @@ impl Engine {
     }
 
     async fn view(&self, StoredJob { job, input_data }: StoredJob) -> JobView {
-        let estimated_duration = match self.shared.registry.get(job.job_type) {
-            Some(pipeline) => self.shared.estimates.duration(pipeline.as_ref()).await,
-            None => Duration::ZERO,
+        let estimated_completion = match self.shared.registry.get(job.job_type) {
+            Some(pipeline) => self.shared.estimates.of(pipeline.as_ref()).await.completion(&job, Utc::now()),
+            None => None,
         };
-        JobView { job, input_data, estimated_duration }
+        JobView { job, input_data, estimated_completion }
     }
+}
+
+/// Rounded up, so that no job is said to take no time.
+fn whole_seconds(duration: Duration) -> u32 {
+    duration.as_secs_f64().ceil().clamp(1.0, f64::from(u32::MAX)) as u32
 }
 
 /// Asks the store until it answers, for at most `patience`: a connection that broke off while it lay idle is noticed by

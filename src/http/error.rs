@@ -97,6 +97,7 @@ impl ApiError {
                     (StatusCode::CONFLICT, "wrong_state", None)
                 }
                 Refusal::QueueFull { .. } => (StatusCode::TOO_MANY_REQUESTS, "queue_full", Some(10)),
+                Refusal::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", None),
                 Refusal::UnknownBrand => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_brand", None),
             },
         }
@@ -133,6 +134,7 @@ impl ApiError {
             ApiError::Malformed { field, .. } => field.clone(),
             ApiError::Engine(EngineError::InvalidInput(invalid)) => Some(invalid.field.clone()),
             ApiError::Engine(EngineError::Refused(Refusal::UnknownBrand)) => Some("brand_id".to_owned()),
+            ApiError::Engine(EngineError::Refused(Refusal::KeyReused)) => Some("Idempotency-Key".to_owned()),
             _ => None,
         }
     }

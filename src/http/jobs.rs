@@ -17,13 +17,17 @@ use uuid::Uuid;
 use super::error::ApiError;
 use super::query::Parameters;
 use super::{Api, body, wire};
-use crate::engine::JobView;
+use crate::engine::{JobView, StartRequest, Started};
 use crate::event::Seq;
 use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
 use crate::store::{JobFilter, Position};
 
 /// The members of a start request.
 const START_MEMBERS: [&str; 3] = ["brand_id", "job_type", "input_data"];
+
+/// The header under which a client names a start, and the most characters of such a name.
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+const LONGEST_KEY: usize = 255;
 
 /// Jobs in one page of the list: by default, and at the most.
 const PAGE: u32 = 20;
@@ -39,13 +43,34 @@ pub(super) async fn start(State(api): State<Api>, headers: HeaderMap, body: Body
         let name: String = name.chars().take(64).collect();
         return Err(ApiError::invalid(&name, "is not known; known are: brand_id, job_type, input_data"));
     }
-    let brand_id = BrandId(uuid_member(request, "brand_id")?);
-    let job_type = job_type_member(request)?;
-    let started = api.engine.start_job(brand_id, job_type, request.get("input_data")).await?;
-    let location = HeaderValue::from_str(&wire::status_url(&started.job)).ok();
-    let mut response = (StatusCode::ACCEPTED, Json(wire::started(&started))).into_response();
+    let start = StartRequest {
+        brand_id: BrandId(uuid_member(request, "brand_id")?),
+        job_type: job_type_member(request)?,
+        input_data: request.get("input_data"),
+        idempotency_key: idempotency_key(&headers)?,
+    };
+    let Started { job, again } = api.engine.start_job(start).await?;
+    let location = HeaderValue::from_str(&wire::status_url(&job)).ok();
+    let mut response = (StatusCode::ACCEPTED, Json(wire::started(&job))).into_response();
     response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
+    if again {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
     Ok(response)
+}
+
+/// The client's name for this start, where it gives one.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut sent = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = sent.next() else { return Ok(None) };
+    let key = value.to_str().ok().map(str::trim).filter(|key| (1..=LONGEST_KEY).contains(&key.len()));
+    match (key, sent.next()) {
+        (Some(key), None) => Ok(Some(key.to_owned())),
+        (Some(_), Some(_)) => Err(ApiError::invalid(IDEMPOTENCY_KEY, "must be sent once")),
+        (None, _) => {
+            Err(ApiError::invalid(IDEMPOTENCY_KEY, &format!("must be 1 to {LONGEST_KEY} printable ASCII characters")))
+        }
+    }
 }
 
 fn uuid_member(request: &Map<String, Value>, name: &str) -> Result<Uuid, ApiError> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::engine::{JobTypeView, JobView, Started};
+use crate::engine::{JobTypeView, JobView};
 use crate::event::{Seq, instant};
 use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
 use crate::pipeline::{Input, InputKind};
@@ -35,8 +35,7 @@ pub(super) struct WireJob {
 }
 
 impl From<JobView> for WireJob {
-    fn from(JobView { job, input_data, estimated_duration }: JobView) -> WireJob {
-        let under_way = job.started_at.filter(|_| job.status == JobStatus::Processing);
+    fn from(JobView { job, input_data, estimated_completion }: JobView) -> WireJob {
         WireJob {
             id: job.id,
             brand_id: job.brand_id,
@@ -53,19 +52,20 @@ impl From<JobView> for WireJob {
             created_at: instant(job.created_at),
             started_at: job.started_at.map(instant),
             completed_at: job.completed_at.map(instant),
-            estimated_completion: under_way.map(|started_at| instant(started_at + estimated_duration)),
+            estimated_completion: estimated_completion.map(instant),
             result_id: job.result_id,
             error_message: job.error_message,
         }
     }
 }
 
-pub(super) fn started(Started { job, estimated_duration }: &Started) -> Value {
+/// The answer to the first start under a key and to every further one: it says what the job was when it was started.
+pub(super) fn started(job: &Job) -> Value {
     json!({
         "success": true,
         "job_id": job.id,
-        "status": job.status,
-        "estimated_duration": estimated_duration.as_secs_f64().ceil() as u64,
+        "status": JobStatus::Pending,
+        "estimated_duration": job.estimated_duration,
         "events_url": format!("/api/jobs/{}/events", job.id),
         "status_url": status_url(job),
     })
@@ -106,7 +106,7 @@ fn job_type(view: &JobTypeView) -> Value {
         "job_type": view.job_type,
         "available": view.missing_key.is_none(),
         "missing": view.missing_key,
-        "estimated_duration": view.estimated_duration.as_secs_f64().ceil() as u64,
+        "estimated_duration": view.estimated_duration,
         "input": view.inputs.iter().map(input).collect::<Vec<_>>(),
     })
 }
@@ -114,6 +114,13 @@ fn job_type(view: &JobTypeView) -> Value {
 fn input(input: &Input) -> Value {
     match input.kind {
         InputKind::RequiredUrl => json!({"name": input.name, "kind": "url", "required": true}),
+        InputKind::Text { required, longest } => json!({
+            "name": input.name, "kind": "text", "required": required, "maximum_length": longest,
+        }),
+        InputKind::Date => json!({"name": input.name, "kind": "date", "required": false}),
+        InputKind::Boolean { default } => json!({
+            "name": input.name, "kind": "boolean", "required": false, "default": default,
+        }),
         InputKind::Integer { default, minimum, maximum } => json!({
             "name": input.name, "kind": "integer", "required": false,
             "default": default, "minimum": minimum, "maximum": maximum,

@@ -12,15 +12,25 @@ use tokio_stream::StreamExt as _;
 use url::Url;
 use uuid::Uuid;
 
-use super::{AttemptError, Context, Input, InputKind, Pipeline, trim};
+use super::{AttemptError, Context, Input, InputKind, Pipeline, Step, trim};
 use crate::job::JobType;
 use crate::upstream::claude::{ClaudeAnswer, ClaudeClient, ClaudeEvent, ClaudePrompt};
 use crate::upstream::gtm::{AnalyzeBrand, GtmClient, GtmEvent};
-use crate::write::{BrandIntelligenceRow, Failure, JobResult, ResultRow};
+use crate::write::{Failure, JobResult, ResultRow, ResultTable};
 
 const INPUTS: &[Input] = &[
     Input { name: "url", kind: InputKind::RequiredUrl },
     Input { name: "max_pages", kind: InputKind::Integer { default: 15, minimum: 1, maximum: 50 } },
+];
+
+const STEPS: &[Step] = &[
+    Step { name: "analyze_site", title: "Analyzing website", typical: Duration::from_secs(60) },
+    Step {
+        name: "extract_intelligence",
+        title: "Extracting brand intelligence with AI",
+        typical: Duration::from_secs(29),
+    },
+    Step { name: "save", title: "Saving brand intelligence", typical: Duration::from_secs(1) },
 ];
 
 /// The most of the site's analysis that goes into the prompt, in bytes; some 30,000 tokens.
@@ -59,12 +69,8 @@ impl Pipeline for BrandIntelligence {
         INPUTS
     }
 
-    fn total_steps(&self) -> u32 {
-        3
-    }
-
-    fn typical_duration(&self) -> Duration {
-        Duration::from_secs(90)
+    fn steps(&self) -> &'static [Step] {
+        STEPS
     }
 
     fn time_limit(&self) -> Duration {
@@ -161,25 +167,6 @@ async fn save(context: &Context, analysis: Value, extraction: Extraction) -> Res
     let Extraction { intelligence, model, usage, analysis_trimmed } = extraction;
     let pages_analyzed = pages_analyzed(&analysis);
     let result_id = Uuid::now_v7();
-    let row = BrandIntelligenceRow {
-        id: result_id,
-        brand_name: Some(intelligence.brand_name.clone()),
-        tagline: Some(intelligence.tagline.clone()),
-        mission: Some(intelligence.mission.clone()),
-        vision: Some(intelligence.vision.clone()),
-        values: json!(intelligence.values),
-        brand_tone: Some(intelligence.brand_tone.clone()),
-        brand_voice: json!(intelligence.brand_voice),
-        messaging_themes: json!(intelligence.messaging_themes),
-        industry: Some(intelligence.industry.clone()),
-        target_market: Some(intelligence.target_market.clone()),
-        unique_value_proposition: Some(intelligence.unique_value_proposition.clone()),
-        key_messages: json!(intelligence.key_messages),
-        content_themes: json!(intelligence.content_themes),
-        pages_analyzed,
-        analysis_confidence: intelligence.confidence,
-        raw_analysis: analysis.clone(),
-    };
     let mut result_data = json!(intelligence);
     let confidence = result_data.as_object_mut().and_then(|members| members.remove("confidence"));
     merge(
@@ -191,11 +178,12 @@ async fn save(context: &Context, analysis: Value, extraction: Extraction) -> Res
             "analysis_confidence": confidence,
             "analysis_trimmed": analysis_trimmed,
             "model": model,
-            "usage": usage,
+            "usage": usage.clone(),
             "raw_analysis": analysis,
         }),
     );
-    Ok(JobResult { result_id, result_data, rows: vec![ResultRow::BrandIntelligence(Box::new(row))] })
+    let rows = vec![ResultRow::new(ResultTable::BrandIntelligence, result_id, &result_data)];
+    Ok(JobResult { result_id, usage: Some(usage), result_data, rows })
 }
 
 /// What Claude is asked for: the columns of `brand_intelligence`, and how sure it is.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::AttemptError;
 use crate::event_log::{AppendError, EventLog};
 use crate::job::{Attempt, BrandId, JobId};
 use crate::store::{Store, StoreError};
-use crate::write::{Action, Failure, Progress, Report, Write};
+use crate::write::{Action, Failure, Progress, Report, ResultTable, Write};
 
 /// How long an attempt waits for a database that does not answer, at each write, before it gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -77,9 +78,25 @@ impl Context {
             tracing::info!(step = name, "step was finished before");
             return Ok(output);
         }
+        let began = Instant::now();
         let output = work.await?;
-        self.report(Report::StepOutput { name: name.to_owned(), output: output.clone() }).await?;
+        self.keep(name, &output, began).await?;
         Ok(output)
+    }
+
+    /// Stores something that a step has learnt and that was paid for, before the step can finish.
+    pub(super) async fn keep(&self, name: &str, output: &Value, began: Instant) -> Result<(), AttemptError> {
+        self.report(Report::StepOutput { name: name.to_owned(), output: output.clone(), took: began.elapsed() }).await
+    }
+
+    /// The latest rows of the brand, newest first; see [`Store::latest_rows`].
+    pub async fn latest_rows(&self, table: ResultTable, limit: u32) -> Result<Vec<Value>, AttemptError> {
+        self.read(table.as_str(), || self.store.latest_rows(table, self.brand_id, limit)).await
+    }
+
+    /// The origin application's row of the brand; see [`Store::brand`].
+    pub async fn brand(&self) -> Result<Option<Value>, AttemptError> {
+        self.read("brands", || self.store.brand(self.brand_id)).await
     }
 
     /// Makes a report of this attempt durable, then visible.
@@ -100,14 +117,21 @@ impl Context {
         }
     }
 
-    async fn stored_output(&self, name: &str) -> Result<Option<Value>, AttemptError> {
+    /// What an earlier attempt stored under this name.
+    pub(super) async fn stored_output(&self, name: &str) -> Result<Option<Value>, AttemptError> {
+        self.read(name, || self.store.step_output(self.job_id, name)).await
+    }
+
+    /// Asks the store until it answers, within the attempt's patience.
+    async fn read<T, F>(&self, what: &str, ask: impl Fn() -> F) -> Result<T, AttemptError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
         let tries = PATIENCE.as_secs() / READ_PAUSE.as_secs();
         for _ in 0..tries {
-            match self.store.step_output(self.job_id, name).await {
-                Ok(output) => return Ok(output),
-                Err(error) => {
-                    tracing::warn!(%error, job_id = %self.job_id, step = name, "could not look for a stored step")
-                }
+            match ask().await {
+                Ok(found) => return Ok(found),
+                Err(error) => tracing::warn!(%error, job_id = %self.job_id, what, "could not read; trying again"),
             }
             tokio::time::sleep(READ_PAUSE).await;
         }

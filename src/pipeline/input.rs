@@ -1,6 +1,7 @@
 //! What a job type's `input_data` may hold, as a table that checks it and describes it to clients.
 //! Must not look anything up: what it accepts is decided by the text alone.
 
+use chrono::NaiveDate;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -21,6 +22,20 @@ pub struct Input {
 pub enum InputKind {
     /// A required http or https address.
     RequiredUrl,
+    /// A text that is not blank; null where it is optional and absent.
+    Text {
+        /// Whether it must be there.
+        required: bool,
+        /// The most characters it may have.
+        longest: usize,
+    },
+    /// An optional day, `YYYY-MM-DD`.
+    Date,
+    /// Yes or no, with a default.
+    Boolean {
+        /// What it is when absent.
+        default: bool,
+    },
     /// A whole number, with a default.
     Integer {
         /// What it is when absent.
@@ -86,6 +101,30 @@ impl Input {
                 let text = value.as_str().ok_or_else(|| invalid("must be a string"))?;
                 site_address(text).map(|url| Value::String(url.into())).map_err(|problem| invalid(&problem))
             }
+            (InputKind::Text { required: true, .. }, None) => Err(invalid("is required")),
+            (InputKind::Text { required: false, .. } | InputKind::Date, None) => Ok(Value::Null),
+            (InputKind::Text { required, longest }, Some(value)) => {
+                let text = value.as_str().ok_or_else(|| invalid("must be a string"))?.trim();
+                match text.chars().count() {
+                    0 if *required => Err(invalid("must not be empty")),
+                    0 => Ok(Value::Null),
+                    length if length > *longest => {
+                        Err(invalid(&format!("must not be longer than {longest} characters")))
+                    }
+                    _ => Ok(text.into()),
+                }
+            }
+            (InputKind::Date, Some(value)) => {
+                let problem = || invalid("must be a day, such as 2026-03-31");
+                let text = value.as_str().ok_or_else(problem)?.trim();
+                // Chrono also reads days without their leading zeros.
+                let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| problem())?.to_string();
+                if day == text { Ok(day.into()) } else { Err(problem()) }
+            }
+            (InputKind::Boolean { default }, None) => Ok((*default).into()),
+            (InputKind::Boolean { .. }, Some(value)) => {
+                value.as_bool().map(Value::Bool).ok_or_else(|| invalid("must be true or false"))
+            }
             (InputKind::Integer { default, .. }, None) => Ok((*default).into()),
             (InputKind::Integer { minimum, maximum, .. }, Some(value)) => match value.as_i64() {
                 Some(number) if (*minimum..=*maximum).contains(&number) => Ok(number.into()),
@@ -131,10 +170,39 @@ mod tests {
         Input { name: "max_pages", kind: InputKind::Integer { default: 15, minimum: 1, maximum: 50 } },
     ];
 
+    const SEARCH: &[Input] = &[
+        Input { name: "name", kind: InputKind::Text { required: true, longest: 10 } },
+        Input { name: "page", kind: InputKind::Text { required: false, longest: 10 } },
+        Input { name: "since", kind: InputKind::Date },
+        Input { name: "deep", kind: InputKind::Boolean { default: true } },
+    ];
+
     #[test]
     fn fills_in_defaults() {
         let checked = validate(INPUTS, Some(&json!({"url": " https://Example.com "})));
         assert_eq!(checked, Ok(json!({"url": "https://example.com/", "max_pages": 15})));
+        let checked = validate(SEARCH, Some(&json!({"name": " Acme ", "page": "  "})));
+        assert_eq!(checked, Ok(json!({"name": "Acme", "page": null, "since": null, "deep": true})));
+        let given = json!({"name": "Zoë Åkerman", "page": "acme", "since": "2026-02-28", "deep": false});
+        assert_eq!(validate(SEARCH, Some(&given)).unwrap_err().field, "input_data.name", "11 characters");
+        let given = json!({"name": "Zoë Åkerma", "page": "acme", "since": "2026-02-28", "deep": false});
+        assert_eq!(validate(SEARCH, Some(&given)), Ok(given.clone()), "10 characters, 12 bytes");
+    }
+
+    #[test]
+    fn texts_days_and_flags_are_checked() {
+        for (input_data, field) in [
+            (json!({}), "input_data.name"),
+            (json!({"name": " "}), "input_data.name"),
+            (json!({"name": 7}), "input_data.name"),
+            (json!({"name": "a", "page": "more than ten"}), "input_data.page"),
+            (json!({"name": "a", "since": "2026-02-30"}), "input_data.since"),
+            (json!({"name": "a", "since": "2026-2-3"}), "input_data.since"),
+            (json!({"name": "a", "since": 2026}), "input_data.since"),
+            (json!({"name": "a", "deep": "yes"}), "input_data.deep"),
+        ] {
+            assert_eq!(validate(SEARCH, Some(&input_data)).expect_err("must be refused").field, field, "{input_data}");
+        }
     }
 
     #[test]

@@ -29,20 +29,36 @@ pub trait Pipeline: Send + Sync + 'static {
     /// The members that `input_data` may have.
     fn inputs(&self) -> &'static [Input];
 
-    /// How many steps a person sees.
-    fn total_steps(&self) -> u32;
-
-    /// How long a job takes, as long as none has been measured.
-    fn typical_duration(&self) -> Duration;
+    /// The steps that a person sees, in their order; never empty.
+    fn steps(&self) -> &'static [Step];
 
     /// How long one attempt may take at the most; then it counts as failed.
     fn time_limit(&self) -> Duration;
+
+    /// Checks what a table of single members cannot say: pairs of members of the checked input.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] that names one of the members.
+    fn check(&self, _input_data: &Value) -> Result<(), InvalidInput> {
+        Ok(())
+    }
 
     /// The environment variable of a key that the type needs and that is not set.
     fn missing_key(&self) -> Option<&'static str>;
 
     /// Does the work of one attempt. Dropping the future stops it and closes its upstream connection.
     async fn run(&self, context: &Context, input_data: Value) -> Result<JobResult, AttemptError>;
+}
+
+/// A named part of a job.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// The name under which its output is stored; further outputs of the step have names that begin with it.
+    pub name: &'static str,
+    /// What a person reads while it runs.
+    pub title: &'static str,
+    /// How long it takes, as long as none has been measured.
+    pub typical: Duration,
 }
 
 /// The job types that this process can run.

@@ -55,9 +55,10 @@ fn sqlstate_may_pass(code: &str) -> bool {
     CLASSES.iter().any(|class| code.starts_with(class)) || CODES.contains(&code)
 }
 
-/// A batch that is committed again while its first try is still under way meets the jobs that the first one creates.
+/// A batch that is committed again while its first try is still under way meets the jobs that the first one creates;
+/// two starts under one key meet each other. The next try finds what the other one has created.
 fn is_racing_create(error: &PgDatabaseError) -> bool {
-    error.code() == "23505" && error.constraint() == Some("ai_jobs_pkey")
+    error.code() == "23505" && matches!(error.constraint(), Some("ai_jobs_pkey" | "ai_jobs_idempotency"))
 }
 
 /// SQLite's primary result codes are the low byte of the extended ones (sqlite.org/rescode.html).

@@ -11,12 +11,15 @@ use super::StoreError;
 /// One entry for each number: the file has the same name in both folders.
 macro_rules! migrations {
     ($folder:literal) => {
-        vec![migration!(
-            $folder,
-            1,
-            "jobs events steps and brand intelligence",
-            "0001_jobs_events_steps_and_brand_intelligence"
-        )]
+        vec![
+            migration!(
+                $folder,
+                1,
+                "jobs events steps and brand intelligence",
+                "0001_jobs_events_steps_and_brand_intelligence"
+            ),
+            migration!($folder, 2, "all job types", "0002_all_job_types"),
+        ]
     };
 }
 

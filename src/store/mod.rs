@@ -11,15 +11,15 @@ use uuid::Uuid;
 
 use crate::event::{Event, Seq};
 use crate::job::{Attempt, BrandId, Job, JobId, JobStatus, JobType};
-use crate::write::{Refusal, Write};
+use crate::write::{Refusal, ResultTable, Write};
 
 /// The columns that make a [`Job`], as both databases select them; rows of the origin application may lack some.
 macro_rules! job_columns {
     () => {
         "id, brand_id, job_type, status, coalesce(progress, 0) AS progress, coalesce(current_step, '') AS current_step, \
-         step, coalesce(total_steps, 1) AS total_steps, coalesce(retry_count, 0) AS retry_count, \
-         coalesce(max_retries, 3) AS max_retries, attempt, last_seq, pruned_through, created_at, started_at, \
-         completed_at, result_id, error_message, error_code"
+         step, step_started_at, coalesce(total_steps, 1) AS total_steps, coalesce(retry_count, 0) AS retry_count, \
+         coalesce(max_retries, 3) AS max_retries, attempt, last_seq, pruned_through, created_at, \
+         coalesce(estimated_duration, 0) AS estimated_duration, started_at, completed_at, result_id, error_message, error_code"
     };
 }
 
@@ -79,8 +79,15 @@ pub trait Store: Send + Sync + 'static {
     /// The stored output of a step, if the step has finished.
     async fn step_output(&self, id: JobId, name: &str) -> Result<Option<Value>, StoreError>;
 
-    /// How long the latest `limit` completed jobs of this type took, from first start to end.
-    async fn recent_durations(&self, job_type: JobType, limit: u32) -> Result<Vec<Duration>, StoreError>;
+    /// How long the stored steps of the latest `limit` completed jobs of this type took.
+    async fn recent_steps(&self, job_type: JobType, limit: u32) -> Result<Vec<StepDuration>, StoreError>;
+
+    /// The latest `limit` rows of the brand in this table, newest first, as objects by column with `id` (text) and
+    /// without the large documents. Columns that are not listed for the table may be there.
+    async fn latest_rows(&self, table: ResultTable, brand_id: BrandId, limit: u32) -> Result<Vec<Value>, StoreError>;
+
+    /// The row of the origin application's `brands`, as an object; nothing where there is no such table or row.
+    async fn brand(&self, brand_id: BrandId) -> Result<Option<Value>, StoreError>;
 
     /// Removes `delta` events of jobs that have been terminal since before `deltas_before`, and all but the last event
     /// of jobs terminal since before `events_before` (setting `pruned_through`). Deals with at most a few hundred jobs
@@ -127,10 +134,25 @@ pub struct StoredJob {
     pub input_data: Value,
 }
 
+/// How long one stored step of one job took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // the members are the step's
+pub struct StepDuration {
+    pub job_id: JobId,
+    pub name: String,
+    pub took: Duration,
+}
+
+impl StepDuration {
+    fn new(job_id: Uuid, name: String, took_ms: i64) -> StepDuration {
+        StepDuration { job_id: JobId(job_id), name, took: Duration::from_millis(took_ms.unsigned_abs()) }
+    }
+}
+
 /// A write that is durable.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Committed {
-    /// The job after the write.
+    /// The job after the write. For a create whose key the brand has used before, the job of that first start.
     pub job: Job,
     /// The events that the write appended.
     pub events: Vec<Event>,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::write::{Action, Failure, JobResult, Report, ResultRow, Write};
+use crate::write::{Action, Failure, JobResult, Report, Write};
 
 const NUL: char = '\0';
 const REPLACEMENT: &str = "\u{FFFD}";
@@ -57,7 +57,7 @@ fn clean_report(report: &mut Report) {
             clean_value(&mut progress.detail);
         }
         Report::Delta(text) => clean_text(text),
-        Report::StepOutput { name, output } => {
+        Report::StepOutput { name, output, .. } => {
             clean_text(name);
             clean_value(output);
         }
@@ -71,32 +71,8 @@ fn clean_report(report: &mut Report) {
 
 fn clean_result(result: &mut JobResult) {
     clean_value(&mut result.result_data);
-    for row in &mut result.rows {
-        match row {
-            ResultRow::BrandIntelligence(row) => {
-                let texts = [
-                    &mut row.brand_name,
-                    &mut row.tagline,
-                    &mut row.mission,
-                    &mut row.vision,
-                    &mut row.brand_tone,
-                    &mut row.industry,
-                    &mut row.target_market,
-                    &mut row.unique_value_proposition,
-                ];
-                texts.into_iter().flatten().for_each(clean_text);
-                let values = [
-                    &mut row.values,
-                    &mut row.brand_voice,
-                    &mut row.messaging_themes,
-                    &mut row.key_messages,
-                    &mut row.content_themes,
-                    &mut row.raw_analysis,
-                ];
-                values.into_iter().for_each(clean_value);
-            }
-        }
-    }
+    result.rows.iter_mut().for_each(|row| clean_members(&mut row.values));
+    result.usage.iter_mut().for_each(clean_value);
 }
 
 fn clean_text(text: &mut String) {

@@ -4,12 +4,11 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Claim, Claimed, Committed, StoredJob};
 use crate::event::Event;
-use crate::job::{Attempt, BrandId, Job, JobId};
+use crate::job::{Attempt, BrandId, Job, JobId, JobStatus, NewJob};
 use crate::write::{self, Action, Effects, JobResult, LeaseChange, Refusal, Report, ResultRow, Write};
 
 /// A job under the transaction's row lock.
@@ -26,8 +25,8 @@ pub(super) struct LockedJob {
 pub(super) struct Plan<'a> {
     /// What to answer, write by write.
     pub outcomes: Vec<Result<Committed, Refusal>>,
-    /// Jobs to insert, as they are after the batch, with their input.
-    pub created: Vec<(JobId, &'a Value)>,
+    /// Jobs to insert, as they are after the batch, with what they were started with.
+    pub created: Vec<(JobId, &'a NewJob)>,
     /// Jobs to update or insert, as they are after the batch.
     pub changed: HashMap<JobId, ChangedJob<'a>>,
     /// Events to insert.
@@ -51,7 +50,43 @@ pub(super) struct StepOutput<'a> {
     pub job_id: JobId,
     pub attempt: Attempt,
     pub name: &'a str,
-    pub output: &'a Value,
+    pub output: &'a serde_json::Value,
+    pub took: std::time::Duration,
+}
+
+impl StepOutput<'_> {
+    pub fn took_ms(&self) -> i64 {
+        i64::try_from(self.took.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Jobs by the brand and the key that they were started with.
+pub(super) type Keyed = HashMap<(BrandId, String), StoredJob>;
+
+/// The keys that a batch starts jobs under.
+pub(super) fn keys(writes: &[Write]) -> impl Iterator<Item = (BrandId, &str)> {
+    writes.iter().filter_map(|write| match &write.action {
+        Action::Create(new) => Some((new.brand_id, new.idempotency_key.as_deref()?)),
+        _ => None,
+    })
+}
+
+/// How many jobs may wait.
+#[derive(Clone, Copy)]
+pub(super) struct Queue {
+    /// How many more.
+    pub room: u64,
+    /// How many in all.
+    pub limit: u64,
+}
+
+/// Whether the write puts a job into the queue that a client wants there.
+pub(super) fn takes_room(write: &Write, locked: &HashMap<JobId, LockedJob>) -> bool {
+    match (&write.action, locked.get(&write.job_id)) {
+        (Action::Create(_), found) => found.is_none(),
+        (Action::Retry, Some(found)) => matches!(found.job.status, JobStatus::Failed | JobStatus::Cancelled),
+        _ => false,
+    }
 }
 
 /// How many candidates to look at for each job that may be claimed: some are of brands with no room left.
@@ -91,39 +126,62 @@ pub(super) fn plan_claim(
     (plan, claimed)
 }
 
-/// Applies the writes in order. `queue_room` is how many more jobs may wait, `queue_limit` how many in all.
+/// Applies the writes in order.
 pub(super) fn plan<'a>(
     batch: Uuid,
     writes: &'a [Write],
     mut locked: HashMap<JobId, LockedJob>,
-    mut queue_room: u64,
-    queue_limit: u64,
+    mut keyed: Keyed,
+    mut queue: Queue,
     now: DateTime<Utc>,
 ) -> Plan<'a> {
     let mut plan = Plan::default();
     for write in writes {
+        let needs_room = takes_room(write, &locked);
         let outcome = match (locked.get_mut(&write.job_id), &write.action) {
             (Some(found), _) if found.last_batch == Some(batch) => {
                 Ok(Committed { job: found.job.clone(), events: Vec::new(), again: true })
             }
+            (None, Action::Create(new)) if key_is_taken(&keyed, new) => started_before(&keyed, new),
+            _ if needs_room && queue.room == 0 => Err(Refusal::QueueFull { limit: queue.limit }),
             (Some(found), action) => write::apply(&mut found.job, found.lease_expired, action, now).map(|effects| {
                 // A worker that reported in this very batch is alive.
                 found.lease_expired &= effects.lease != LeaseChange::Extend;
                 plan.record(write, found.job.clone(), effects)
             }),
-            (None, Action::Create(_)) if queue_room == 0 => Err(Refusal::QueueFull { limit: queue_limit }),
             (None, Action::Create(new)) => {
-                queue_room -= 1;
                 let (job, effects) = new.create(write.job_id, now);
                 locked.insert(write.job_id, LockedJob { job: job.clone(), lease_expired: false, last_batch: None });
-                plan.created.push((write.job_id, &new.input_data));
+                if let Some(key) = &new.idempotency_key {
+                    let stored = StoredJob { job: job.clone(), input_data: new.input_data.clone() };
+                    keyed.insert((new.brand_id, key.clone()), stored);
+                }
+                plan.created.push((write.job_id, new));
                 Ok(plan.record(write, job, effects))
             }
             (None, _) => Err(Refusal::NotFound),
         };
+        if needs_room && outcome.is_ok() && locked.contains_key(&write.job_id) {
+            queue.room = queue.room.saturating_sub(1);
+        }
         plan.outcomes.push(outcome);
     }
     plan
+}
+
+fn key_is_taken(keyed: &Keyed, new: &NewJob) -> bool {
+    new.idempotency_key.as_ref().is_some_and(|key| keyed.contains_key(&(new.brand_id, key.clone())))
+}
+
+/// The job that was started under the same key, if it was started with the same.
+fn started_before(keyed: &Keyed, new: &NewJob) -> Result<Committed, Refusal> {
+    let key = new.idempotency_key.clone().unwrap_or_default();
+    match keyed.get(&(new.brand_id, key)) {
+        Some(first) if first.job.job_type == new.job_type && first.input_data == new.input_data => {
+            Ok(Committed { job: first.job.clone(), events: Vec::new(), again: true })
+        }
+        _ => Err(Refusal::KeyReused),
+    }
 }
 
 impl<'a> Plan<'a> {
@@ -131,8 +189,8 @@ impl<'a> Plan<'a> {
         let changed = self.change(&job, &effects, !is_progress(&write.action));
         match &write.action {
             Action::Attempt(_, Report::Complete(result)) => changed.result = Some(result),
-            Action::Attempt(attempt, Report::StepOutput { name, output }) => {
-                self.step_outputs.push(StepOutput { job_id: job.id, attempt: *attempt, name, output });
+            Action::Attempt(attempt, Report::StepOutput { name, output, took }) => {
+                self.step_outputs.push(StepOutput { job_id: job.id, attempt: *attempt, name, output, took: *took });
             }
             _ => {}
         }
@@ -158,8 +216,8 @@ impl<'a> Plan<'a> {
     }
 
     /// The jobs to insert.
-    pub fn to_create(&self) -> impl Iterator<Item = (&ChangedJob<'a>, &'a Value)> {
-        self.created.iter().filter_map(|(id, input)| self.changed.get(id).map(|job| (job, *input)))
+    pub fn to_create(&self) -> impl Iterator<Item = (&ChangedJob<'a>, &'a NewJob)> {
+        self.created.iter().filter_map(|(id, new)| self.changed.get(id).map(|job| (job, *new)))
     }
 
     /// The jobs to update, either those of which nothing but progress changed or the others.

@@ -9,8 +9,10 @@ use uuid::Uuid;
 use crate::event::Event;
 use crate::job::{Attempt, JobId, JobStatus, NewJob};
 
+mod result_row;
 mod rules;
 
+pub use result_row::{Column, ColumnKind, ResultRow, ResultTable};
 pub use rules::{apply, claim};
 
 /// One change to one job. Either all of it is durable or none.
@@ -63,6 +65,8 @@ pub enum Report {
         name: String,
         /// What it returned.
         output: Value,
+        /// How long it took to get there.
+        took: Duration,
     },
     /// The job is done: its rows, its result and its terminal event become durable together.
     Complete(JobResult),
@@ -118,39 +122,10 @@ pub struct JobResult {
     pub result_id: Uuid,
     /// The full result.
     pub result_data: Value,
+    /// What the job used of paid upstreams; shown with the terminal event.
+    pub usage: Option<Value>,
     /// The rows to save, in the origin application's tables.
     pub rows: Vec<ResultRow>,
-}
-
-/// A row for one of the origin application's tables.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ResultRow {
-    /// A row of `brand_intelligence`.
-    BrandIntelligence(Box<BrandIntelligenceRow>),
-}
-
-/// A row of `brand_intelligence`; lists and objects are JSON.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)] // the columns are the origin application's and carry its names
-pub struct BrandIntelligenceRow {
-    pub id: Uuid,
-    pub brand_name: Option<String>,
-    pub tagline: Option<String>,
-    pub mission: Option<String>,
-    pub vision: Option<String>,
-    pub values: Value,
-    pub brand_tone: Option<String>,
-    pub brand_voice: Value,
-    pub messaging_themes: Value,
-    pub industry: Option<String>,
-    pub target_market: Option<String>,
-    pub unique_value_proposition: Option<String>,
-    pub key_messages: Value,
-    pub content_themes: Value,
-    pub pages_analyzed: i32,
-    /// 0 to 1.
-    pub analysis_confidence: f64,
-    pub raw_analysis: Value,
 }
 
 /// What happened to a job by a write, besides the change of its fields.
@@ -206,6 +181,9 @@ pub enum Refusal {
         /// The limit.
         limit: u64,
     },
+    /// The brand has a job under this key that was started with something else.
+    #[error("the Idempotency-Key was used for another request; use a new key for a new job")]
+    KeyReused,
     /// The origin application's database has no such brand.
     #[error("there is no brand with this id")]
     UnknownBrand,

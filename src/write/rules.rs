@@ -21,12 +21,14 @@ impl NewJob {
             current_step: QUEUED.to_owned(),
             step: 0,
             total_steps: self.total_steps,
+            step_started_at: None,
             retry_count: 0,
             max_retries: self.max_retries,
             attempt: 0,
             last_seq: 0,
             pruned_through: 0,
             created_at: now,
+            estimated_duration: self.estimated_duration,
             started_at: None,
             completed_at: None,
             result_id: None,
@@ -50,6 +52,7 @@ pub fn claim(job: &mut Job, now: DateTime<Utc>) -> Result<Effects, Refusal> {
     job.started_at.get_or_insert(now);
     job.progress = 0;
     job.step = 0;
+    job.step_started_at = Some(now);
     job.current_step = "Starting".to_owned();
     let event = record(job, now, EventDetail::Started {});
     Ok(Effects { events: vec![event], lease: LeaseChange::Extend, delay: None })
@@ -105,6 +108,7 @@ fn requeue(job: &mut Job, now: DateTime<Utc>) -> Result<Effects, Refusal> {
     job.retry_count = 0;
     job.progress = 0;
     job.step = 0;
+    job.step_started_at = None;
     job.current_step = QUEUED.to_owned();
     job.started_at = None;
     job.completed_at = None;
@@ -117,7 +121,11 @@ fn requeue(job: &mut Job, now: DateTime<Utc>) -> Result<Effects, Refusal> {
 fn report_of_attempt(job: &mut Job, report: &Report, now: DateTime<Utc>) -> Result<Effects, Refusal> {
     match report {
         Report::Progress(progress) => {
-            job.step = progress.step.clamp(1, job.total_steps.max(1));
+            let step = progress.step.clamp(1, job.total_steps.max(1));
+            if step != job.step {
+                job.step = step;
+                job.step_started_at = Some(now);
+            }
             job.progress = job.progress.max(progress.percent.min(100));
             job.current_step = format!("Step {}/{}: {}", job.step, job.total_steps, progress.text);
             let event = record(job, now, EventDetail::Progress { detail: progress.detail.clone() });
@@ -148,7 +156,8 @@ fn complete(job: &mut Job, result: &JobResult, now: DateTime<Utc>) -> Result<Eff
     job.error_message = None;
     job.error_code = None;
     let result_url = format!("/api/jobs/{}/result", job.id);
-    let event = record(job, now, EventDetail::Completed { result_id: result.result_id, result_url });
+    let (result_id, usage) = (result.result_id, result.usage.clone());
+    let event = record(job, now, EventDetail::Completed { result_id, result_url, usage });
     Ok(Effects { events: vec![event], lease: LeaseChange::Clear, delay: None })
 }
 
@@ -209,6 +218,8 @@ mod tests {
             brand_id: BrandId(Uuid::nil()),
             job_type: JobType::BrandIntelligence,
             input_data: json!({}),
+            idempotency_key: None,
+            estimated_duration: 90,
             total_steps: 3,
             max_retries: 1,
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jobcast::job::{JobId, JobType};
-use jobcast::pipeline::{AttemptError, Context, Input, Pipeline};
+use jobcast::pipeline::{AttemptError, Context, Input, Pipeline, Step};
 use jobcast::write::JobResult;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -41,12 +41,9 @@ impl Pipeline for Trouble {
         &[]
     }
 
-    fn total_steps(&self) -> u32 {
-        1
-    }
-
-    fn typical_duration(&self) -> Duration {
-        Duration::from_secs(1)
+    fn steps(&self) -> &'static [Step] {
+        const STEPS: &[Step] = &[Step { name: "work", title: "Working", typical: Duration::from_secs(1) }];
+        STEPS
     }
 
     fn time_limit(&self) -> Duration {
@@ -66,7 +63,12 @@ impl Pipeline for Trouble {
             // The stack of the panic is in the test's output; it belongs there.
             (0, FirstRun::Panics) => panic!("a secret of the pipeline"),
             (0, FirstRun::Hangs) => std::future::pending().await,
-            _ => Ok(JobResult { result_id: Uuid::new_v4(), result_data: json!({"done": true}), rows: Vec::new() }),
+            _ => Ok(JobResult {
+                result_id: Uuid::new_v4(),
+                result_data: json!({"done": true}),
+                usage: None,
+                rows: Vec::new(),
+            }),
         }
     }
 }

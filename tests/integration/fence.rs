@@ -7,7 +7,7 @@ use jobcast::event_log::{AppendError, EventLog};
 use jobcast::hub::Hub;
 use jobcast::job::{BrandId, JobId, JobType, NewJob};
 use jobcast::store::{Claim, Store, StoreSettings};
-use jobcast::write::{Action, BrandIntelligenceRow, Failure, JobResult, Progress, Refusal, Report, ResultRow, Write};
+use jobcast::write::{Action, Failure, JobResult, Progress, Refusal, Report, ResultRow, ResultTable, Write};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -150,7 +150,7 @@ fn reports() -> Vec<Report> {
     let all = vec![
         Report::Progress(progress),
         Report::Delta("text".to_owned()),
-        Report::StepOutput { name: "a_step".to_owned(), output: json!({"paid": true}) },
+        Report::StepOutput { name: "a_step".to_owned(), output: json!({"paid": true}), took: Duration::ZERO },
         Report::Complete(result()),
         Report::Retry(failure.clone(), Duration::ZERO),
         Report::Fail(failure),
@@ -171,26 +171,8 @@ fn report(job_id: JobId, attempt: u32, report: Report) -> Write {
 
 fn result() -> JobResult {
     let id = Uuid::new_v4();
-    let row = BrandIntelligenceRow {
-        id,
-        brand_name: Some("Northwind".to_owned()),
-        tagline: None,
-        mission: None,
-        vision: None,
-        values: json!([]),
-        brand_tone: None,
-        brand_voice: json!({}),
-        messaging_themes: json!([]),
-        industry: None,
-        target_market: None,
-        unique_value_proposition: None,
-        key_messages: json!([]),
-        content_themes: json!([]),
-        pages_analyzed: 1,
-        analysis_confidence: 0.5,
-        raw_analysis: json!({}),
-    };
-    JobResult { result_id: id, result_data: json!({}), rows: vec![ResultRow::BrandIntelligence(Box::new(row))] }
+    let row = ResultRow::new(ResultTable::BrandIntelligence, id, &json!({"brand_name": "Northwind"}));
+    JobResult { result_id: id, result_data: json!({}), usage: None, rows: vec![row] }
 }
 
 /// A job under its first attempt.
@@ -200,6 +182,8 @@ async fn running_job(log: &EventLog) -> JobId {
         brand_id: BrandId(Uuid::new_v4()),
         job_type: JobType::BrandIntelligence,
         input_data: json!({}),
+        idempotency_key: None,
+        estimated_duration: 90,
         total_steps: 3,
         max_retries: 3,
     };

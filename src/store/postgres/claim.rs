@@ -63,6 +63,8 @@ async fn lock_candidates(
         job_columns!(),
         ", coalesce(input_data, '{}') AS input_data FROM ai_jobs
          WHERE status = 'pending' AND run_at <= now() AND job_type = ANY($1) AND brand_id <> ALL($2) AND created_at IS NOT NULL
+           -- What the origin application has queued is its own to run.
+           AND last_seq > 0
          ORDER BY run_at, created_at, id LIMIT $3 FOR UPDATE SKIP LOCKED"
     ))
     .bind(job_types)

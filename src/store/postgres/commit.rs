@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{row, save};
 use crate::job::JobId;
-use crate::store::plan::{LockedJob, plan};
+use crate::store::plan::{Keyed, LockedJob, Queue, keys, plan, takes_room};
 use crate::store::{Committed, StoreError, StoreSettings, now};
 use crate::write::{Action, Refusal, Write};
 
@@ -22,7 +22,9 @@ pub(super) async fn commit(
     let mut transaction = connection.begin().await?;
     let locked = lock(&mut transaction, writes).await?;
     let room = queue_room(&mut transaction, writes, &locked, settings.max_queued_jobs).await?;
-    let plan = plan(batch, writes, locked, room, settings.max_queued_jobs, now);
+    let keyed = keyed(&mut transaction, writes).await?;
+    let queue = Queue { room, limit: settings.max_queued_jobs };
+    let plan = plan(batch, writes, locked, keyed, queue, now);
     match save::save(&mut transaction, &plan, Some(batch), settings.lease).await {
         Err(error) if is_unknown_brand(&error, writes) => return Ok(vec![Err(Refusal::UnknownBrand)]),
         saved => saved?,
@@ -54,6 +56,31 @@ async fn lock(connection: &mut PgConnection, writes: &[Write]) -> Result<HashMap
     Ok(locked)
 }
 
+/// The jobs that the brands of the batch have started before under the batch's keys.
+async fn keyed(connection: &mut PgConnection, writes: &[Write]) -> Result<Keyed, StoreError> {
+    let (brands, names): (Vec<Uuid>, Vec<&str>) = keys(writes).map(|(brand, key)| (brand.0, key)).unzip();
+    if names.is_empty() {
+        return Ok(Keyed::default());
+    }
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        job_columns!(),
+        ", coalesce(input_data, '{}') AS input_data, idempotency_key FROM ai_jobs
+         WHERE (brand_id, idempotency_key) IN (SELECT * FROM UNNEST($1::uuid[], $2::text[]))"
+    ))
+    .bind(brands)
+    .bind(names)
+    .fetch_all(connection)
+    .await?;
+    let mut keyed = Keyed::default();
+    for found in &rows {
+        if let Some(stored) = row::stored_job(found)? {
+            keyed.insert((stored.job.brand_id, found.try_get("idempotency_key")?), stored);
+        }
+    }
+    Ok(keyed)
+}
+
 /// How many more jobs may wait. Counts no further than the limit; instances that create at the same moment do not see
 /// each other's jobs and may pass it by a batch.
 async fn queue_room(
@@ -62,16 +89,16 @@ async fn queue_room(
     locked: &HashMap<JobId, LockedJob>,
     limit: u64,
 ) -> Result<u64, StoreError> {
-    let creates = |write: &Write| matches!(write.action, Action::Create(_)) && !locked.contains_key(&write.job_id);
-    if !writes.iter().any(creates) {
+    if !writes.iter().any(|write| takes_room(write, locked)) {
         return Ok(0);
     }
     let limit_here = i64::try_from(limit).unwrap_or(i64::MAX);
-    let waiting: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM ai_jobs WHERE status = 'pending' LIMIT $1) AS waiting")
-            .bind(limit_here)
-            .fetch_one(connection)
-            .await?;
+    let waiting: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT 1 FROM ai_jobs WHERE status = 'pending' AND last_seq > 0 LIMIT $1) AS waiting",
+    )
+    .bind(limit_here)
+    .fetch_one(connection)
+    .await?;
     Ok(u64::try_from(limit_here - waiting).unwrap_or(0))
 }
 

@@ -13,12 +13,12 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
-    Claim, Claimed, Committed, JobFilter, Position, Store, StoreError, StoreSettings, StoredJob, migrations,
-    nul::replace_nul,
+    Claim, Claimed, Committed, JobFilter, Position, StepDuration, Store, StoreError, StoreSettings, StoredJob,
+    migrations, nul::replace_nul,
 };
 use crate::event::{Event, Seq};
-use crate::job::{Attempt, JobId, JobType};
-use crate::write::{Refusal, Write};
+use crate::job::{Attempt, BrandId, JobId, JobType};
+use crate::write::{Refusal, ResultTable, Write};
 use loan::{Loan, within_bound};
 
 mod claim;
@@ -27,6 +27,7 @@ mod lease;
 mod loan;
 mod prune;
 mod read;
+mod result_row;
 mod row;
 mod save;
 
@@ -146,8 +147,16 @@ impl Store for PostgresStore {
         on_connection!(self.reads, connection => read::step_output(connection, id, name))
     }
 
-    async fn recent_durations(&self, job_type: JobType, limit: u32) -> Result<Vec<Duration>, StoreError> {
-        on_connection!(self.reads, connection => read::recent_durations(connection, job_type, limit))
+    async fn recent_steps(&self, job_type: JobType, limit: u32) -> Result<Vec<StepDuration>, StoreError> {
+        on_connection!(self.reads, connection => read::recent_steps(connection, job_type, limit))
+    }
+
+    async fn latest_rows(&self, table: ResultTable, brand_id: BrandId, limit: u32) -> Result<Vec<Value>, StoreError> {
+        on_connection!(self.reads, connection => result_row::latest(connection, table, brand_id, limit))
+    }
+
+    async fn brand(&self, brand_id: BrandId) -> Result<Option<Value>, StoreError> {
+        on_connection!(self.reads, connection => result_row::brand(connection, brand_id))
     }
 
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError> {

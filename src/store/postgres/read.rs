@@ -1,17 +1,16 @@
 //! Reads jobs, events, results and step outputs.
 //! Must not lock or change anything.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use sqlx::postgres::Postgres;
 use sqlx::types::Json;
 use sqlx::{PgConnection, QueryBuilder};
+use uuid::Uuid;
 
 use super::row;
 use crate::event::{Event, Seq};
 use crate::job::{JobId, JobType};
-use crate::store::{JobFilter, Position, StoreError, StoredJob};
+use crate::store::{JobFilter, Position, StepDuration, StoreError, StoredJob};
 
 pub(super) async fn job(connection: &mut PgConnection, id: JobId) -> Result<Option<StoredJob>, StoreError> {
     let found = sqlx::query(concat!(
@@ -90,21 +89,22 @@ pub(super) async fn step_output(
     Ok(found.map(|Json(output)| output))
 }
 
-pub(super) async fn recent_durations(
+pub(super) async fn recent_steps(
     connection: &mut PgConnection,
     job_type: JobType,
     limit: u32,
-) -> Result<Vec<Duration>, StoreError> {
-    let seconds: Vec<f64> = sqlx::query_scalar(
-        "SELECT extract(epoch FROM completed_at - started_at)::float8 FROM ai_jobs
-         WHERE status = 'completed' AND job_type = $1 AND started_at <= completed_at
-         ORDER BY completed_at DESC LIMIT $2",
+) -> Result<Vec<StepDuration>, StoreError> {
+    let rows: Vec<(Uuid, String, i64)> = sqlx::query_as(
+        "SELECT s.job_id, s.name, s.took_ms
+         FROM (SELECT id FROM ai_jobs WHERE status = 'completed' AND job_type = $1 AND last_seq > 0
+               ORDER BY completed_at DESC LIMIT $2) AS j
+         JOIN job_steps AS s ON s.job_id = j.id WHERE s.took_ms >= 0",
     )
     .bind(job_type.as_str())
     .bind(i64::from(limit))
     .fetch_all(connection)
     .await?;
-    Ok(seconds.into_iter().filter_map(|seconds| Duration::try_from_secs_f64(seconds).ok()).collect())
+    Ok(rows.into_iter().map(|(job_id, name, took_ms)| StepDuration::new(job_id, name, took_ms)).collect())
 }
 
 pub(super) async fn ping(connection: &mut PgConnection) -> Result<(), StoreError> {

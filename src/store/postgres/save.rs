@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::job::Job;
+use super::result_row;
+use crate::job::{Job, NewJob};
 use crate::store::plan::Plan;
-use crate::write::{BrandIntelligenceRow, LeaseChange, ResultRow};
+use crate::write::LeaseChange;
 
 /// Makes the plan part of the transaction. `batch` is remembered with the jobs; a claim has none and leaves theirs.
 pub(super) async fn save(
@@ -24,34 +24,35 @@ pub(super) async fn save(
     update_progress_and_insert_events(connection, plan, batch, lease).await?;
     insert_step_outputs(connection, plan).await?;
     for (job, row) in plan.result_rows() {
-        match row {
-            ResultRow::BrandIntelligence(row) => insert_brand_intelligence(connection, job, row).await?,
-        }
+        result_row::insert(connection, job.brand_id, row).await?;
     }
     Ok(())
 }
 
 /// A job that nobody has claimed has none of the members that an attempt sets.
 async fn insert_jobs(connection: &mut PgConnection, plan: &Plan<'_>, batch: Option<Uuid>) -> Result<(), sqlx::Error> {
-    let jobs: Vec<(&Job, &Value)> = plan.to_create().map(|(changed, input)| (&changed.job, input)).collect();
+    let jobs: Vec<(&Job, &NewJob)> = plan.to_create().map(|(changed, new)| (&changed.job, new)).collect();
     if jobs.is_empty() {
         return Ok(());
     }
     sqlx::query(
         "INSERT INTO ai_jobs (id, brand_id, job_type, status, input_data, current_step, total_steps, max_retries,
-                              last_seq, created_at, updated_at, completed_at, run_at, last_batch)
+                              last_seq, created_at, updated_at, completed_at, run_at, last_batch, estimated_duration,
+                              idempotency_key)
          SELECT c.id, c.brand_id, c.job_type, c.status, c.input_data, c.current_step, c.total_steps, c.max_retries,
-                c.last_seq, c.created_at, now(), c.completed_at, now(), $12
+                c.last_seq, c.created_at, now(), c.completed_at, now(), $12, c.estimated_duration,
+                c.idempotency_key
          FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::bigint[],
-                     $8::bigint[], $9::bigint[], $10::timestamptz[], $11::timestamptz[])
+                     $8::bigint[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $13::bigint[],
+                     $14::text[])
               AS c (id, brand_id, job_type, status, input_data, current_step, total_steps, max_retries, last_seq,
-                    created_at, completed_at)",
+                    created_at, completed_at, estimated_duration, idempotency_key)",
     )
     .bind(column(&jobs, |(job, _)| job.id.0))
     .bind(column(&jobs, |(job, _)| job.brand_id.0))
     .bind(column(&jobs, |(job, _)| job.job_type.as_str()))
     .bind(column(&jobs, |(job, _)| job.status.as_str()))
-    .bind(column(&jobs, |(_, input)| Json(*input)))
+    .bind(column(&jobs, |(_, new)| Json(&new.input_data)))
     .bind(column(&jobs, |(job, _)| job.current_step.as_str()))
     .bind(column(&jobs, |(job, _)| i64::from(job.total_steps)))
     .bind(column(&jobs, |(job, _)| i64::from(job.max_retries)))
@@ -59,6 +60,8 @@ async fn insert_jobs(connection: &mut PgConnection, plan: &Plan<'_>, batch: Opti
     .bind(column(&jobs, |(job, _)| job.created_at))
     .bind(column(&jobs, |(job, _)| job.completed_at))
     .bind(batch)
+    .bind(column(&jobs, |(job, _)| i64::from(job.estimated_duration)))
+    .bind(column(&jobs, |(_, new)| new.idempotency_key.as_deref()))
     .execute(connection)
     .await?;
     Ok(())
@@ -80,16 +83,16 @@ async fn update_moved_jobs(
              retry_count = c.retry_count, attempt = c.attempt, last_seq = c.last_seq, started_at = c.started_at,
              completed_at = c.completed_at, result_id = c.result_id,
              result_data = coalesce(c.result_data, j.result_data), error_message = c.error_message,
-             error_code = c.error_code,
+             error_code = c.error_code, step_started_at = c.step_started_at,
              lease_expires_at = CASE c.lease WHEN 'extend' THEN now() + make_interval(secs => $17)
                                              WHEN 'keep' THEN j.lease_expires_at END,
              run_at = coalesce(now() + make_interval(secs => c.delay), j.run_at),
              last_batch = coalesce($18, j.last_batch), pruned = 'nothing', updated_at = now()
          FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
                      $8::bigint[], $9::timestamptz[], $10::timestamptz[], $11::uuid[], $12::jsonb[], $13::text[],
-                     $14::text[], $15::text[], $16::float8[])
+                     $14::text[], $15::text[], $16::float8[], $19::timestamptz[])
               AS c (id, status, progress, current_step, step, retry_count, attempt, last_seq, started_at, completed_at,
-                    result_id, result_data, error_message, error_code, lease, delay)
+                    result_id, result_data, error_message, error_code, lease, delay, step_started_at)
          WHERE j.id = c.id",
     )
     .bind(column(&jobs, |changed| changed.job.id.0))
@@ -110,6 +113,7 @@ async fn update_moved_jobs(
     .bind(column(&jobs, |changed| changed.delay.map(|delay| delay.as_secs_f64())))
     .bind(lease.as_secs_f64())
     .bind(batch)
+    .bind(column(&jobs, |changed| changed.job.step_started_at))
     .execute(connection)
     .await?;
     Ok(())
@@ -131,10 +135,11 @@ async fn update_progress_and_insert_events(
         "WITH progressed AS (
              UPDATE ai_jobs AS j
              SET progress = c.progress, current_step = c.current_step, step = c.step, last_seq = c.last_seq,
-                 lease_expires_at = now() + make_interval(secs => $6),
+                 step_started_at = c.step_started_at, lease_expires_at = now() + make_interval(secs => $6),
                  last_batch = coalesce($7, j.last_batch), updated_at = now()
-             FROM UNNEST($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[])
-                  AS c (id, progress, current_step, step, last_seq)
+             FROM UNNEST($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[],
+                         $13::timestamptz[])
+                  AS c (id, progress, current_step, step, last_seq, step_started_at)
              WHERE j.id = c.id
          )
          INSERT INTO job_events (job_id, seq, name, at, data)
@@ -152,6 +157,7 @@ async fn update_progress_and_insert_events(
     .bind(column(events, |event| event.name.as_str()))
     .bind(column(events, |event| event.at))
     .bind(column(events, |event| event.data.as_str()))
+    .bind(column(&jobs, |changed| changed.job.step_started_at))
     .execute(connection)
     .await?;
     Ok(())
@@ -163,50 +169,17 @@ async fn insert_step_outputs(connection: &mut PgConnection, plan: &Plan<'_>) -> 
         return Ok(());
     }
     sqlx::query(
-        "INSERT INTO job_steps (job_id, name, attempt, output, finished_at)
-         SELECT s.job_id, s.name, s.attempt, s.output, now()
-         FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::jsonb[]) AS s (job_id, name, attempt, output)
+        "INSERT INTO job_steps (job_id, name, attempt, output, took_ms, finished_at)
+         SELECT s.job_id, s.name, s.attempt, s.output, s.took_ms, now()
+         FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::jsonb[], $5::bigint[])
+              AS s (job_id, name, attempt, output, took_ms)
          ON CONFLICT (job_id, name) DO NOTHING",
     )
     .bind(column(steps, |step| step.job_id.0))
     .bind(column(steps, |step| step.name))
     .bind(column(steps, |step| i64::from(step.attempt)))
     .bind(column(steps, |step| Json(step.output)))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn insert_brand_intelligence(
-    connection: &mut PgConnection,
-    job: &Job,
-    row: &BrandIntelligenceRow,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO brand_intelligence (id, brand_id, brand_name, tagline, mission, vision, \"values\", brand_tone,
-             brand_voice, messaging_themes, industry, target_market, unique_value_proposition, key_messages,
-             content_themes, pages_analyzed, analysis_confidence, raw_analysis, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-                 least(greatest($17::float8, 0), 1)::numeric(3,2), $18, now(), now())",
-    )
-    .bind(row.id)
-    .bind(job.brand_id.0)
-    .bind(&row.brand_name)
-    .bind(&row.tagline)
-    .bind(&row.mission)
-    .bind(&row.vision)
-    .bind(Json(&row.values))
-    .bind(&row.brand_tone)
-    .bind(Json(&row.brand_voice))
-    .bind(Json(&row.messaging_themes))
-    .bind(&row.industry)
-    .bind(&row.target_market)
-    .bind(&row.unique_value_proposition)
-    .bind(Json(&row.key_messages))
-    .bind(Json(&row.content_themes))
-    .bind(row.pages_analyzed)
-    .bind(row.analysis_confidence)
-    .bind(Json(&row.raw_analysis))
+    .bind(column(steps, |step| step.took_ms()))
     .execute(connection)
     .await?;
     Ok(())

@@ -11,9 +11,9 @@ use super::row::microseconds;
 use super::statement::{list, runs};
 use super::{row, save};
 use crate::job::JobId;
-use crate::store::plan::{LockedJob, plan};
+use crate::store::plan::{Keyed, LockedJob, Queue, keys, plan, takes_room};
 use crate::store::{Committed, StoreError, StoreSettings, now};
-use crate::write::{Action, Refusal, Write};
+use crate::write::{Refusal, Write};
 
 pub(super) async fn commit(
     connection: &mut SqliteConnection,
@@ -25,7 +25,9 @@ pub(super) async fn commit(
     let now = now();
     let locked = read(&mut transaction, writes, now).await?;
     let room = queue_room(&mut transaction, writes, &locked, settings.max_queued_jobs).await?;
-    let plan = plan(batch, writes, locked, room, settings.max_queued_jobs, now);
+    let keyed = keyed(&mut transaction, writes).await?;
+    let queue = Queue { room, limit: settings.max_queued_jobs };
+    let plan = plan(batch, writes, locked, keyed, queue, now);
     save::save(&mut transaction, &plan, Some(batch), settings.lease, now).await?;
     transaction.commit().await?;
     Ok(plan.outcomes)
@@ -60,6 +62,26 @@ const SELECT: &str = concat!(
     ", coalesce(lease_expires_at < ?, 0) AS lease_expired, last_batch FROM ai_jobs WHERE id IN"
 );
 
+/// The jobs that the brands of the batch have started before under the batch's keys.
+async fn keyed(connection: &mut SqliteConnection, writes: &[Write]) -> Result<Keyed, StoreError> {
+    let mut keyed = Keyed::default();
+    for (brand_id, key) in keys(writes) {
+        let found = sqlx::query(concat!(
+            "SELECT ",
+            job_columns!(),
+            ", input_data FROM ai_jobs WHERE brand_id = ? AND idempotency_key = ?"
+        ))
+        .bind(brand_id.0)
+        .bind(key)
+        .fetch_optional(&mut *connection)
+        .await?;
+        if let Some(stored) = found.map(|found| row::stored_job(&found)).transpose()?.flatten() {
+            keyed.insert((brand_id, key.to_owned()), stored);
+        }
+    }
+    Ok(keyed)
+}
+
 /// How many more jobs may wait. Counts no further than the limit.
 async fn queue_room(
     connection: &mut SqliteConnection,
@@ -67,8 +89,7 @@ async fn queue_room(
     locked: &HashMap<JobId, LockedJob>,
     limit: u64,
 ) -> Result<u64, StoreError> {
-    let creates = |write: &Write| matches!(write.action, Action::Create(_)) && !locked.contains_key(&write.job_id);
-    if !writes.iter().any(creates) {
+    if !writes.iter().any(|write| takes_room(write, locked)) {
         return Ok(0);
     }
     let limit_here = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -13,12 +13,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use uuid::Uuid;
 
 use super::{
-    Claim, Claimed, Committed, JobFilter, Position, Store, StoreError, StoreSettings, StoredJob, migrations,
-    nul::replace_nul,
+    Claim, Claimed, Committed, JobFilter, Position, StepDuration, Store, StoreError, StoreSettings, StoredJob,
+    migrations, nul::replace_nul,
 };
 use crate::event::{Event, Seq};
-use crate::job::{Attempt, JobId, JobType};
-use crate::write::{Refusal, Write};
+use crate::job::{Attempt, BrandId, JobId, JobType};
+use crate::write::{Refusal, ResultTable, Write};
 use writer::Writer;
 
 mod claim;
@@ -26,6 +26,7 @@ mod commit;
 mod lease;
 mod prune;
 mod read;
+mod result_row;
 mod row;
 mod save;
 mod statement;
@@ -156,8 +157,17 @@ impl Store for SqliteStore {
         read::step_output(&self.readers, id, name).await
     }
 
-    async fn recent_durations(&self, job_type: JobType, limit: u32) -> Result<Vec<Duration>, StoreError> {
-        read::recent_durations(&self.readers, job_type, limit).await
+    async fn recent_steps(&self, job_type: JobType, limit: u32) -> Result<Vec<StepDuration>, StoreError> {
+        read::recent_steps(&self.readers, job_type, limit).await
+    }
+
+    async fn latest_rows(&self, table: ResultTable, brand_id: BrandId, limit: u32) -> Result<Vec<Value>, StoreError> {
+        result_row::latest(&self.readers, table, brand_id, limit).await
+    }
+
+    /// The file is this service's own: the origin application has no table in it.
+    async fn brand(&self, _brand_id: BrandId) -> Result<Option<Value>, StoreError> {
+        Ok(None)
     }
 
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError> {

@@ -1,17 +1,16 @@
 //! Reads jobs, events, results and step outputs.
 //! Must not change anything.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use sqlx::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqlitePool};
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use super::row::{self, microseconds};
 use crate::event::{Event, Seq};
 use crate::job::{JobId, JobType};
-use crate::store::{JobFilter, Position, StoreError, StoredJob};
+use crate::store::{JobFilter, Position, StepDuration, StoreError, StoredJob};
 
 pub(super) async fn job(readers: &SqlitePool, id: JobId) -> Result<Option<StoredJob>, StoreError> {
     let found = sqlx::query(concat!("SELECT ", job_columns!(), ", input_data FROM ai_jobs WHERE id = ?"))
@@ -91,21 +90,22 @@ pub(super) async fn step_output(readers: &SqlitePool, id: JobId, name: &str) -> 
     Ok(found.map(|Json(output)| output))
 }
 
-pub(super) async fn recent_durations(
+pub(super) async fn recent_steps(
     readers: &SqlitePool,
     job_type: JobType,
     limit: u32,
-) -> Result<Vec<Duration>, StoreError> {
-    let microseconds: Vec<i64> = sqlx::query_scalar(
-        "SELECT completed_at - started_at FROM ai_jobs
-         WHERE status = 'completed' AND job_type = ? AND started_at <= completed_at
-         ORDER BY completed_at DESC LIMIT ?",
+) -> Result<Vec<StepDuration>, StoreError> {
+    let rows: Vec<(Uuid, String, i64)> = sqlx::query_as(
+        "SELECT s.job_id, s.name, s.took_ms
+         FROM (SELECT id FROM ai_jobs WHERE status = 'completed' AND job_type = ?
+               ORDER BY completed_at DESC LIMIT ?) AS j
+         JOIN job_steps AS s ON s.job_id = j.id WHERE s.took_ms >= 0",
     )
     .bind(job_type.as_str())
     .bind(limit)
     .fetch_all(readers)
     .await?;
-    Ok(microseconds.into_iter().map(|duration| Duration::from_micros(duration.unsigned_abs())).collect())
+    Ok(rows.into_iter().map(|(job_id, name, took_ms)| StepDuration::new(job_id, name, took_ms)).collect())
 }
 
 pub(super) async fn ping(readers: &SqlitePool) -> Result<(), StoreError> {

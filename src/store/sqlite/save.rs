@@ -4,17 +4,17 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use sqlx::SqliteConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::result_row;
 use super::row::{microseconds, microseconds_after};
 use super::statement::{over_rows, runs};
 use crate::event::Event;
-use crate::job::Job;
+use crate::job::NewJob;
 use crate::store::plan::{ChangedJob, Plan, StepOutput};
-use crate::write::{BrandIntelligenceRow, LeaseChange, ResultRow};
+use crate::write::LeaseChange;
 
 /// Makes the plan part of the transaction. `batch` is remembered with the jobs; a claim has none and leaves theirs.
 pub(super) async fn save(
@@ -30,9 +30,7 @@ pub(super) async fn save(
     insert_events(connection, &plan.events).await?;
     insert_step_outputs(connection, &plan.step_outputs, now).await?;
     for (job, row) in plan.result_rows() {
-        match row {
-            ResultRow::BrandIntelligence(row) => insert_brand_intelligence(connection, job, row, now).await?,
-        }
+        result_row::insert(connection, job.brand_id, row, now).await?;
     }
     Ok(())
 }
@@ -40,25 +38,26 @@ pub(super) async fn save(
 /// A job that nobody has claimed has none of the members that an attempt sets.
 async fn insert_jobs(
     connection: &mut SqliteConnection,
-    created: &[(&ChangedJob<'_>, &Value)],
+    created: &[(&ChangedJob<'_>, &NewJob)],
     batch: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     for run in runs(created) {
         let mut query = over_rows(
             "INSERT INTO ai_jobs (id, brand_id, job_type, status, input_data, current_step, total_steps, max_retries,
-                                  last_seq, created_at, updated_at, completed_at, run_at, last_batch) VALUES",
+                                  last_seq, created_at, updated_at, completed_at, run_at, last_batch,
+                                  estimated_duration, idempotency_key) VALUES",
             run.len(),
-            14,
+            16,
             "",
         );
-        for (ChangedJob { job, .. }, input) in run {
+        for (ChangedJob { job, .. }, new) in run {
             query = query
                 .bind(job.id.0)
                 .bind(job.brand_id.0)
                 .bind(job.job_type.as_str())
                 .bind(job.status.as_str())
-                .bind(Json(*input))
+                .bind(Json(&new.input_data))
                 .bind(&job.current_step)
                 .bind(job.total_steps)
                 .bind(job.max_retries)
@@ -67,7 +66,9 @@ async fn insert_jobs(
                 .bind(microseconds(now))
                 .bind(job.completed_at.map(microseconds))
                 .bind(microseconds(now))
-                .bind(batch);
+                .bind(batch)
+                .bind(job.estimated_duration)
+                .bind(&new.idempotency_key);
         }
         query.execute(&mut *connection).await?;
     }
@@ -85,15 +86,15 @@ async fn update_moved_jobs(
         let mut query = over_rows(
             "WITH c (id, status, progress, current_step, step, retry_count, attempt, last_seq, started_at,
                      completed_at, result_id, result_data, error_message, error_code, keeps_lease, lease_expires_at,
-                     run_at) AS (VALUES",
+                     run_at, step_started_at) AS (VALUES",
             run.len(),
-            17,
+            18,
             ") UPDATE ai_jobs
              SET status = c.status, progress = c.progress, current_step = c.current_step, step = c.step,
                  retry_count = c.retry_count, attempt = c.attempt, last_seq = c.last_seq, started_at = c.started_at,
                  completed_at = c.completed_at, result_id = c.result_id,
                  result_data = coalesce(c.result_data, ai_jobs.result_data), error_message = c.error_message,
-                 error_code = c.error_code,
+                 error_code = c.error_code, step_started_at = c.step_started_at,
                  lease_expires_at = iif(c.keeps_lease, ai_jobs.lease_expires_at, c.lease_expires_at),
                  run_at = coalesce(c.run_at, ai_jobs.run_at), pruned = 'nothing',
                  last_batch = coalesce(?, ai_jobs.last_batch), updated_at = ?
@@ -117,7 +118,8 @@ async fn update_moved_jobs(
                 .bind(&job.error_code)
                 .bind(*change == LeaseChange::Keep)
                 .bind((*change == LeaseChange::Extend).then(|| microseconds_after(now, lease)))
-                .bind(delay.map(|delay| microseconds_after(now, delay)));
+                .bind(delay.map(|delay| microseconds_after(now, delay)))
+                .bind(job.step_started_at.map(microseconds));
         }
         query.bind(batch).bind(microseconds(now)).execute(&mut *connection).await?;
     }
@@ -134,16 +136,23 @@ async fn update_progress(
 ) -> Result<(), sqlx::Error> {
     for run in runs(jobs) {
         let mut query = over_rows(
-            "WITH c (id, progress, current_step, step, last_seq) AS (VALUES",
+            "WITH c (id, progress, current_step, step, last_seq, step_started_at) AS (VALUES",
             run.len(),
-            5,
+            6,
             ") UPDATE ai_jobs
              SET progress = c.progress, current_step = c.current_step, step = c.step, last_seq = c.last_seq,
+                 step_started_at = c.step_started_at,
                  lease_expires_at = ?, last_batch = coalesce(?, ai_jobs.last_batch), updated_at = ?
              FROM c WHERE ai_jobs.id = c.id",
         );
         for ChangedJob { job, .. } in run {
-            query = query.bind(job.id.0).bind(job.progress).bind(&job.current_step).bind(job.step).bind(job.last_seq);
+            query = query
+                .bind(job.id.0)
+                .bind(job.progress)
+                .bind(&job.current_step)
+                .bind(job.step)
+                .bind(job.last_seq)
+                .bind(job.step_started_at.map(microseconds));
         }
         query
             .bind(microseconds_after(now, lease))
@@ -181,9 +190,9 @@ async fn insert_step_outputs(
 ) -> Result<(), sqlx::Error> {
     for run in runs(steps) {
         let mut query = over_rows(
-            "INSERT INTO job_steps (job_id, name, attempt, output, finished_at) VALUES",
+            "INSERT INTO job_steps (job_id, name, attempt, output, took_ms, finished_at) VALUES",
             run.len(),
-            5,
+            6,
             "ON CONFLICT (job_id, name) DO NOTHING",
         );
         for step in run {
@@ -192,46 +201,10 @@ async fn insert_step_outputs(
                 .bind(step.name)
                 .bind(step.attempt)
                 .bind(Json(step.output))
+                .bind(step.took_ms())
                 .bind(microseconds(now));
         }
         query.execute(&mut *connection).await?;
     }
-    Ok(())
-}
-
-async fn insert_brand_intelligence(
-    connection: &mut SqliteConnection,
-    job: &Job,
-    row: &BrandIntelligenceRow,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO brand_intelligence (id, brand_id, brand_name, tagline, mission, vision, \"values\", brand_tone,
-             brand_voice, messaging_themes, industry, target_market, unique_value_proposition, key_messages,
-             content_themes, pages_analyzed, analysis_confidence, raw_analysis, created_at, updated_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, round(min(max(?, 0), 1), 2), ?, ?, ?)",
-    )
-    .bind(row.id)
-    .bind(job.brand_id.0)
-    .bind(&row.brand_name)
-    .bind(&row.tagline)
-    .bind(&row.mission)
-    .bind(&row.vision)
-    .bind(Json(&row.values))
-    .bind(&row.brand_tone)
-    .bind(Json(&row.brand_voice))
-    .bind(Json(&row.messaging_themes))
-    .bind(&row.industry)
-    .bind(&row.target_market)
-    .bind(&row.unique_value_proposition)
-    .bind(Json(&row.key_messages))
-    .bind(Json(&row.content_themes))
-    .bind(row.pages_analyzed)
-    .bind(row.analysis_confidence)
-    .bind(Json(&row.raw_analysis))
-    .bind(microseconds(now))
-    .bind(microseconds(now))
-    .execute(connection)
-    .await?;
     Ok(())
 }

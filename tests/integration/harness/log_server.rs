@@ -69,6 +69,8 @@ impl LogServer {
             brand_id: BrandId(Uuid::new_v4()),
             job_type: JobType::BrandIntelligence,
             input_data: json!({}),
+            idempotency_key: None,
+            estimated_duration: 90,
             total_steps: 3,
             max_retries: 3,
         };

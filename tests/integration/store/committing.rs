@@ -115,7 +115,11 @@ async fn a_cancelled_attempt_cannot_write(database: TestDatabase) {
 async fn a_retry_starts_over_but_keeps_what_is_stored(database: TestDatabase) {
     let store = database.store(settings()).await;
     let job = processing(&*store).await;
-    let output = Report::StepOutput { name: "analyze".to_owned(), output: json!({"pages": 3}) };
+    let output = Report::StepOutput {
+        name: "analyze".to_owned(),
+        output: json!({"pages": 3}),
+        took: Duration::from_millis(1500),
+    };
     commit_one(&*store, report(job.id, 1, output)).await.unwrap();
     commit_one(&*store, report(job.id, 1, Report::Fail(failure()))).await.unwrap();
     let retried = commit_one(&*store, Write { job_id: job.id, action: Action::Retry }).await.unwrap();
@@ -130,7 +134,7 @@ async fn a_retry_starts_over_but_keeps_what_is_stored(database: TestDatabase) {
 async fn the_first_output_of_a_step_stays(database: TestDatabase) {
     let store = database.store(settings()).await;
     let job = processing(&*store).await;
-    let output = |output| Report::StepOutput { name: "analyze".to_owned(), output };
+    let output = |output| Report::StepOutput { name: "analyze".to_owned(), output, took: Duration::from_millis(1500) };
     assert_eq!(store.step_output(job.id, "analyze").await.unwrap(), None);
     commit(&*store, &[report(job.id, 1, output(json!(null))), report(job.id, 1, output(json!("second")))]).await;
     commit_one(&*store, report(job.id, 1, output(json!("third")))).await.unwrap();
@@ -235,9 +239,9 @@ async fn nul_characters_are_replaced_everywhere(database: TestDatabase) {
 
     let mut result = result();
     result.result_data = json!({"deep": [{"text": "\0"}]});
-    let ResultRow::BrandIntelligence(row) = &mut result.rows[0];
-    row.brand_name = Some("Ac\0me".to_owned());
-    row.values = json!(["\0"]);
+    let values = &mut result.rows[0].values;
+    values.insert("brand_name".to_owned(), json!("Ac\0me"));
+    values.insert("values".to_owned(), json!(["\0"]));
     let writes = [
         delta(id, 1, "x\0y and \\u0000 spelt out"),
         report(
@@ -245,7 +249,11 @@ async fn nul_characters_are_replaced_everywhere(database: TestDatabase) {
             1,
             Report::Progress(Progress { step: 1, percent: 1, text: "\0".to_owned(), detail: json!({"k": "\0"}) }),
         ),
-        report(id, 1, Report::StepOutput { name: "s\0".to_owned(), output: json!("\0") }),
+        report(
+            id,
+            1,
+            Report::StepOutput { name: "s\0".to_owned(), output: json!("\0"), took: Duration::from_millis(1500) },
+        ),
         report(id, 1, Report::Complete(result)),
     ];
     let outcomes = commit(&*store, &writes).await;

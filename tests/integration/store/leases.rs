@@ -84,7 +84,13 @@ async fn progress_extends_the_lease(database: TestDatabase) {
     let writes: [fn(JobId) -> Write; 3] = [
         |id| delta(id, 1, "a"),
         |id| progress(id, 1, 1, 5),
-        |id| report(id, 1, Report::StepOutput { name: "s".to_owned(), output: json!(1) }),
+        |id| {
+            report(
+                id,
+                1,
+                Report::StepOutput { name: "s".to_owned(), output: json!(1), took: Duration::from_millis(1500) },
+            )
+        },
     ];
     for write in writes {
         commit_one(&*long, write(job.id)).await.unwrap();

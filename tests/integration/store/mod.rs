@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use jobcast::job::{Attempt, BrandId, Job, JobId, JobType, NewJob};
-use jobcast::store::{Claim, Claimed, Committed, Store, StoreError, StoreSettings};
-use jobcast::write::{Action, BrandIntelligenceRow, Failure, JobResult, Progress, Refusal, Report, ResultRow, Write};
+use jobcast::store::{Claim, Claimed, Committed, StepDuration, Store, StoreError, StoreSettings};
+use jobcast::write::{Action, Failure, JobResult, Progress, Refusal, Report, ResultRow, ResultTable, Write};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -32,7 +32,15 @@ fn brand() -> BrandId {
 
 fn new_job(brand_id: BrandId) -> NewJob {
     let input_data = json!({"url": "https://example.com", "max_pages": 15});
-    NewJob { brand_id, job_type: JobType::BrandIntelligence, input_data, total_steps: 3, max_retries: 3 }
+    NewJob {
+        brand_id,
+        job_type: JobType::BrandIntelligence,
+        input_data,
+        idempotency_key: None,
+        estimated_duration: 90,
+        total_steps: 3,
+        max_retries: 3,
+    }
 }
 
 fn create(brand_id: BrandId) -> Write {
@@ -58,29 +66,17 @@ fn failure() -> Failure {
 
 fn result() -> JobResult {
     let id = Uuid::new_v4();
-    let row = BrandIntelligenceRow {
-        id,
-        brand_name: Some("Acme".to_owned()),
-        tagline: None,
-        mission: Some("To make everything".to_owned()),
-        vision: None,
-        values: json!(["care", "speed"]),
-        brand_tone: Some("warm".to_owned()),
-        brand_voice: json!({"formal": false}),
-        messaging_themes: json!([]),
-        industry: None,
-        target_market: None,
-        unique_value_proposition: None,
-        key_messages: json!(null),
-        content_themes: json!(["tools"]),
-        pages_analyzed: 7,
-        analysis_confidence: 0.87,
-        raw_analysis: json!({"pages": [{"url": "https://example.com"}]}),
-    };
+    let row = json!({
+        "brand_name": "Acme", "tagline": null, "mission": "To make everything", "values": ["care", "speed"],
+        "brand_tone": "warm", "brand_voice": {"formal": false}, "messaging_themes": [], "key_messages": null,
+        "content_themes": ["tools"], "pages_analyzed": 7, "analysis_confidence": 0.87,
+        "raw_analysis": {"pages": [{"url": "https://example.com"}]},
+    });
     JobResult {
         result_id: id,
         result_data: json!({"brand_name": "Acme", "score": 0.5, "list": [1, 2]}),
-        rows: vec![ResultRow::BrandIntelligence(Box::new(row))],
+        usage: Some(json!({"input_tokens": 7})),
+        rows: vec![ResultRow::new(ResultTable::BrandIntelligence, id, &row)],
     }
 }
 

@@ -12,7 +12,7 @@ on_both_databases!(
     pages_hold_every_job_once_also_with_equal_times,
     filters_narrow_the_list,
     events_are_read_in_pages,
-    durations_are_those_of_the_latest_completed_jobs,
+    step_durations_are_those_of_the_latest_completed_jobs,
     a_removed_job_takes_its_events_and_outputs_along,
     a_closed_store_is_unavailable,
 );
@@ -76,24 +76,45 @@ async fn events_are_read_in_pages(database: TestDatabase) {
     assert!(store.events_after(job.id, 99, 5).await.unwrap().is_empty());
 }
 
-async fn durations_are_those_of_the_latest_completed_jobs(database: TestDatabase) {
+async fn step_durations_are_those_of_the_latest_completed_jobs(database: TestDatabase) {
     let store = database.store(settings()).await;
+    let step = |name: &str, ms| Report::StepOutput {
+        name: name.to_owned(),
+        output: json!(1),
+        took: Duration::from_millis(ms),
+    };
     let failed = processing(&*store).await;
-    commit_one(&*store, report(failed.id, 1, Report::Fail(failure()))).await.unwrap();
+    commit(&*store, &[report(failed.id, 1, step("read", 9)), report(failed.id, 1, Report::Fail(failure()))]).await;
     let mut expected = Vec::new();
-    for _ in 0..3 {
+    for n in 1..=3 {
         let job = processing(&*store).await;
-        let done = commit_one(&*store, complete(job.id, 1)).await.unwrap().job;
-        expected.insert(0, (done.completed_at.unwrap() - done.started_at.unwrap()).to_std().unwrap());
+        commit(&*store, &[report(job.id, 1, step("read", n * 1000)), report(job.id, 1, step("write", n))]).await;
+        commit_one(&*store, complete(job.id, 1)).await.unwrap();
+        expected.insert(0, (job.id, n));
     }
-    assert_eq!(store.recent_durations(JobType::BrandIntelligence, 10).await.unwrap(), expected);
-    assert_eq!(store.recent_durations(JobType::BrandIntelligence, 2).await.unwrap(), expected[..2]);
+    let recent = async |limit| {
+        let mut steps = store.recent_steps(JobType::BrandIntelligence, limit).await.unwrap();
+        steps.sort_by(|a, b| (b.job_id, &a.name).cmp(&(a.job_id, &b.name)));
+        steps
+    };
+    let of = |jobs: &[(JobId, u64)]| {
+        let steps = jobs.iter().flat_map(|(job_id, n)| [(*job_id, "read", n * 1000), (*job_id, "write", *n)]);
+        let steps = steps.map(|(job_id, name, ms)| StepDuration {
+            job_id,
+            name: name.to_owned(),
+            took: Duration::from_millis(ms),
+        });
+        steps.collect::<Vec<_>>()
+    };
+    assert_eq!(recent(10).await, of(&expected));
+    assert_eq!(recent(2).await, of(&expected[..2]));
+    assert!(store.recent_steps(JobType::Campaigns, 10).await.unwrap().is_empty());
 }
 
 async fn a_removed_job_takes_its_events_and_outputs_along(database: TestDatabase) {
     let store = database.store(settings()).await;
     let job = processing(&*store).await;
-    let output = Report::StepOutput { name: "s".to_owned(), output: json!(1) };
+    let output = Report::StepOutput { name: "s".to_owned(), output: json!(1), took: Duration::from_millis(1500) };
     commit_one(&*store, report(job.id, 1, output)).await.unwrap();
     database.execute("DELETE FROM ai_jobs").await;
     assert_eq!(database.number("SELECT count(*) FROM job_events").await, 0);
