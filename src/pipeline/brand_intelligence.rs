@@ -8,15 +8,17 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio_stream::StreamExt as _;
 use url::Url;
 use uuid::Uuid;
 
-use super::{AttemptError, Context, Input, InputKind, Pipeline, Step, trim};
+use super::question::{Answer, Question};
+use super::{
+    AttemptError, Context, Input, InputKind, Pipeline, Step, answer, merged, prompt, read, read_input, schema,
+};
 use crate::job::JobType;
-use crate::upstream::claude::{ClaudeAnswer, ClaudeClient, ClaudeEvent, ClaudePrompt};
+use crate::upstream::claude::ClaudeClient;
 use crate::upstream::gtm::{AnalyzeBrand, GtmClient, GtmEvent};
-use crate::write::{Failure, JobResult, ResultRow, ResultTable};
+use crate::write::{JobResult, ResultRow, ResultTable};
 
 const INPUTS: &[Input] = &[
     Input { name: "url", kind: InputKind::RequiredUrl },
@@ -35,15 +37,6 @@ const STEPS: &[Step] = &[
 
 /// The most of the site's analysis that goes into the prompt, in bytes; some 30,000 tokens.
 const PROMPT_DATA: usize = 120_000;
-
-/// Room for the model's thinking and its answer, in tokens.
-const MAX_TOKENS: u32 = 16_000;
-
-/// Deltas are merged to at most ten a second.
-const DELTA_INTERVAL: Duration = Duration::from_millis(100);
-
-/// The answer's usual length in bytes, to tell how far the model has come.
-const TYPICAL_ANSWER: usize = 2_500;
 
 /// The pipeline with the two upstreams that it calls.
 pub struct BrandIntelligence {
@@ -83,10 +76,11 @@ impl Pipeline for BrandIntelligence {
     }
 
     async fn run(&self, context: &Context, input_data: Value) -> Result<JobResult, AttemptError> {
-        let input: InputData = read(input_data, "The stored input of the job cannot be read")?;
+        let input: InputData = read_input(input_data)?;
         let analysis = context.step("analyze_site", self.analyze_site(context, input)).await?;
         let extraction = context.step("extract_intelligence", self.extract_intelligence(context, &analysis)).await?;
-        save(context, analysis, read(extraction, "The stored answer of the model cannot be read")?).await
+        context.progress(3, 98, "Saving brand intelligence").await?;
+        result(context, analysis, read(extraction, "The stored answer of the model cannot be read")?)
     }
 }
 
@@ -96,7 +90,7 @@ impl BrandIntelligence {
         context.progress(1, 5, "Analyzing website").await?;
         let mut events = pin!(self.gtm.analyze_brand(AnalyzeBrand { url: input.url, max_pages: input.max_pages }));
         let mut percent = 5;
-        while let Some(event) = StreamExt::next(&mut events).await {
+        while let Some(event) = events.next().await {
             match event? {
                 GtmEvent::Complete(analysis) => return Ok(analysis),
                 GtmEvent::Progress(progress) => {
@@ -106,88 +100,38 @@ impl BrandIntelligence {
                 }
             }
         }
-        Err(retryable("No brand analysis data received", "stream_ended_early"))
+        Err(AttemptError::retryable("stream_ended_early", "No brand analysis data received"))
     }
 
     /// Step 2, from 92 percent: Claude writes what the brand stands for; its text is shown as it comes.
     async fn extract_intelligence(&self, context: &Context, analysis: &Value) -> Result<Value, AttemptError> {
-        let claude = self.claude.as_ref().ok_or_else(|| fatal("ANTHROPIC_API_KEY is not set", "missing_key"))?;
-        context.progress(2, 92, "Extracting brand intelligence with AI").await?;
-        let (prompt, analysis_trimmed) = prompt(analysis);
-        let answer = stream_answer(context, claude, prompt).await?;
-        let intelligence: Intelligence = read_answer(&answer.json)?;
-        let usage = json!({
-            "input_tokens": answer.input_tokens,
-            "output_tokens": answer.output_tokens,
-            "cache_read_input_tokens": answer.cache_read_input_tokens,
-            "cache_creation_input_tokens": answer.cache_creation_input_tokens,
-        });
-        Ok(json!(Extraction { intelligence, model: answer.model, usage, analysis_trimmed }))
+        let data = prompt::data("site_analysis", analysis, PROMPT_DATA);
+        let question = Question {
+            step: 2,
+            name: "extract_intelligence",
+            title: "Extracting brand intelligence with AI",
+            percent: 92..=97,
+            typical_answer: 2_500,
+            system: include_str!("prompts/brand_intelligence.md"),
+            user: format!("{}\n\nExtract the brand intelligence of this site.", data.text),
+            schema: asked_for(),
+        };
+        let answer = question.ask(context, self.claude.as_ref(), check).await?;
+        Ok(json!(Extraction { answer, analysis_trimmed: data.trimmed }))
     }
 }
 
-/// Emits the answer's text merged to a few deltas a second, and the progress that its length shows.
-async fn stream_answer(
-    context: &Context,
-    claude: &ClaudeClient,
-    prompt: ClaudePrompt,
-) -> Result<ClaudeAnswer, AttemptError> {
-    let mut batches = pin!(claude.stream(prompt).chunks_timeout(512, DELTA_INTERVAL));
-    let mut written = 0;
-    let mut percent = 92;
-    while let Some(batch) = StreamExt::next(&mut batches).await {
-        let mut text = String::new();
-        let mut answer = None;
-        for event in batch {
-            match event? {
-                ClaudeEvent::Text(piece) => text.push_str(&piece),
-                ClaudeEvent::Complete(complete) => answer = Some(complete),
-                ClaudeEvent::Started { .. } | ClaudeEvent::Thinking => {}
-            }
-        }
-        written += text.len();
-        context.delta(text).await?;
-        if let Some(answer) = answer {
-            return Ok(answer);
-        }
-        let reached = 92 + (5 * written / TYPICAL_ANSWER).min(5) as u8;
-        if reached > percent {
-            percent = reached;
-            context
-                .progress_with(2, percent, "Extracting brand intelligence with AI", json!({"characters": written}))
-                .await?;
-        }
-    }
-    Err(retryable("Claude's answer ended early", "stream_ended_early"))
-}
-
-/// Step 3: the row, the result and the terminal event become durable together.
-async fn save(context: &Context, analysis: Value, extraction: Extraction) -> Result<JobResult, AttemptError> {
-    context.progress(3, 98, "Saving brand intelligence").await?;
-    let Extraction { intelligence, model, usage, analysis_trimmed } = extraction;
-    let pages_analyzed = pages_analyzed(&analysis);
-    let result_id = Uuid::now_v7();
-    let mut result_data = json!(intelligence);
-    let confidence = result_data.as_object_mut().and_then(|members| members.remove("confidence"));
-    merge(
-        &mut result_data,
-        json!({
-            "id": result_id,
-            "brand_id": context.brand_id,
-            "pages_analyzed": pages_analyzed,
-            "analysis_confidence": confidence,
-            "analysis_trimmed": analysis_trimmed,
-            "model": model,
-            "usage": usage.clone(),
-            "raw_analysis": analysis,
-        }),
-    );
-    let rows = vec![ResultRow::new(ResultTable::BrandIntelligence, result_id, &result_data)];
-    Ok(JobResult { result_id, usage: Some(usage), result_data, rows })
+/// The stored output of step 2.
+#[derive(Serialize, Deserialize)]
+struct Extraction {
+    #[serde(flatten)]
+    answer: Answer,
+    analysis_trimmed: bool,
 }
 
 /// What Claude is asked for: the columns of `brand_intelligence`, and how sure it is.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
+#[allow(dead_code)] // read to be checked; what is saved is the answer itself
 struct Intelligence {
     brand_name: String,
     tagline: String,
@@ -205,97 +149,63 @@ struct Intelligence {
     confidence: f64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
+#[allow(dead_code)] // as above
 struct BrandVoice {
     personality: String,
     style: String,
     vocabulary: Vec<String>,
 }
 
-/// The stored output of step 2.
-#[derive(Serialize, Deserialize)]
-struct Extraction {
-    intelligence: Intelligence,
-    model: String,
-    usage: Value,
-    analysis_trimmed: bool,
-}
-
-fn prompt(analysis: &Value) -> (ClaudePrompt, bool) {
-    let (data, trimmed) = trim::for_prompt(analysis, PROMPT_DATA);
-    // The data must not be able to close its own tag.
-    let data = data.replace("</site_analysis", "<\\/site_analysis");
-    let prompt = ClaudePrompt {
-        system: include_str!("prompts/brand_intelligence.md").to_owned(),
-        user: format!("<site_analysis>\n{data}\n</site_analysis>\n\nExtract the brand intelligence of this site."),
-        schema: schema(),
-        max_tokens: MAX_TOKENS,
-    };
-    (prompt, trimmed)
-}
-
-fn schema() -> Value {
-    let text = json!({"type": "string"});
-    let list = json!({"type": "array", "items": {"type": "string"}});
-    let voice = object(&[("personality", &text), ("style", &text), ("vocabulary", &list)]);
+fn asked_for() -> Value {
+    use schema::{number, object, text, texts};
+    let voice = object(&[("personality", text()), ("style", text()), ("vocabulary", texts())]);
     object(&[
-        ("brand_name", &text),
-        ("tagline", &text),
-        ("mission", &text),
-        ("vision", &text),
-        ("values", &list),
-        ("brand_tone", &text),
-        ("brand_voice", &voice),
-        ("messaging_themes", &list),
-        ("industry", &text),
-        ("target_market", &text),
-        ("unique_value_proposition", &text),
-        ("key_messages", &list),
-        ("content_themes", &list),
-        ("confidence", &json!({"type": "number"})),
+        ("brand_name", text()),
+        ("tagline", text()),
+        ("mission", text()),
+        ("vision", text()),
+        ("values", texts()),
+        ("brand_tone", text()),
+        ("brand_voice", voice),
+        ("messaging_themes", texts()),
+        ("industry", text()),
+        ("target_market", text()),
+        ("unique_value_proposition", text()),
+        ("key_messages", texts()),
+        ("content_themes", texts()),
+        ("confidence", number()),
     ])
 }
 
-/// An object schema with exactly these members, as structured output wants it (every key required, none beside them).
-fn object(members: &[(&str, &Value)]) -> Value {
-    let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
-    let properties: serde_json::Map<String, Value> =
-        members.iter().map(|(name, schema)| ((*name).to_owned(), (*schema).clone())).collect();
-    json!({"type": "object", "additionalProperties": false, "required": names, "properties": properties})
+fn check(content: &Value) -> Result<(), String> {
+    let intelligence: Intelligence = answer::read(content)?;
+    answer::filled("brand_name", &intelligence.brand_name)?;
+    answer::confidence(intelligence.confidence)
 }
 
-fn read_answer(answer: &Value) -> Result<Intelligence, AttemptError> {
-    let intelligence = Intelligence::deserialize(answer).map_err(|error| {
-        retryable(&format!("Claude's answer does not have the form asked for: {error}"), "invalid_answer")
-    })?;
-    // A bound that a schema for structured output cannot state.
-    if !(0.0..=1.0).contains(&intelligence.confidence) {
-        let problem = format!("Claude's confidence is {}, not between 0 and 1", intelligence.confidence);
-        return Err(retryable(&problem, "invalid_answer"));
-    }
-    Ok(intelligence)
+/// Step 3: the row, the result and the terminal event become durable together.
+fn result(context: &Context, analysis: Value, extraction: Extraction) -> Result<JobResult, AttemptError> {
+    let Extraction { answer: Answer { mut content, model, usage }, analysis_trimmed } = extraction;
+    let result_id = Uuid::now_v7();
+    let confidence = content.as_object_mut().and_then(|members| members.remove("confidence"));
+    let about = json!({
+        "id": result_id,
+        "brand_id": context.brand_id,
+        "pages_analyzed": pages_analyzed(&analysis),
+        "analysis_confidence": confidence,
+        "analysis_trimmed": analysis_trimmed,
+        "model": model,
+        "usage": usage,
+        "raw_analysis": analysis,
+    });
+    let result_data = merged(content, about);
+    let rows = vec![ResultRow::new(ResultTable::BrandIntelligence, result_id, &result_data)];
+    Ok(JobResult { result_id, result_data, usage: Some(json!(usage)), rows })
 }
 
 fn pages_analyzed(analysis: &Value) -> i32 {
     let said =
         analysis["pages_analyzed"].as_i64().or_else(|| analysis["pages"].as_array().map(|pages| pages.len() as i64));
     said.and_then(|pages| i32::try_from(pages).ok()).unwrap_or(0)
-}
-
-fn merge(target: &mut Value, more: Value) {
-    if let (Value::Object(target), Value::Object(more)) = (target, more) {
-        target.extend(more);
-    }
-}
-
-fn read<T: for<'de> Deserialize<'de>>(stored: Value, problem: &str) -> Result<T, AttemptError> {
-    serde_json::from_value(stored).map_err(|error| fatal(&format!("{problem}: {error}"), "unreadable"))
-}
-
-fn fatal(message: &str, code: &str) -> AttemptError {
-    AttemptError::Fatal(Failure { message: message.to_owned(), code: code.to_owned() })
-}
-
-fn retryable(message: &str, code: &str) -> AttemptError {
-    AttemptError::Retryable(Failure { message: message.to_owned(), code: code.to_owned() }, None)
 }

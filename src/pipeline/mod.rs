@@ -11,10 +11,14 @@ use crate::job::JobType;
 use crate::upstream::{Retry, UpstreamError};
 use crate::write::{Failure, JobResult};
 
+mod answer;
 mod brand_intelligence;
 mod context;
 mod input;
-mod trim;
+mod prompt;
+mod question;
+mod schema;
+mod usage;
 
 pub use brand_intelligence::BrandIntelligence;
 pub use context::Context;
@@ -95,6 +99,47 @@ pub enum AttemptError {
     Superseded,
     /// The database stayed away; the lease runs out by itself.
     StoreUnavailable,
+}
+
+impl AttemptError {
+    /// An error that another attempt would meet as well; `code` is its stable word, the message is for a person.
+    pub fn fatal(code: &str, message: impl Into<String>) -> AttemptError {
+        AttemptError::Fatal(Failure { message: message.into(), code: code.to_owned() })
+    }
+
+    /// An error that another attempt may not meet.
+    pub fn retryable(code: &str, message: impl Into<String>) -> AttemptError {
+        AttemptError::Retryable(Failure { message: message.into(), code: code.to_owned() }, None)
+    }
+
+    /// The same, with the delay of the next attempt.
+    pub fn retryable_after(delay: Duration, code: &str, message: impl Into<String>) -> AttemptError {
+        AttemptError::Retryable(Failure { message: message.into(), code: code.to_owned() }, Some(delay))
+    }
+}
+
+/// Reads what was stored by this version or another.
+///
+/// # Errors
+/// Fatal: what is stored does not change.
+fn read<T: serde::de::DeserializeOwned>(stored: Value, problem: &str) -> Result<T, AttemptError> {
+    serde_json::from_value(stored).map_err(|error| AttemptError::fatal("unreadable", format!("{problem}: {error}")))
+}
+
+/// The job's input, which was checked when it was started.
+fn read_input<T: serde::de::DeserializeOwned>(input_data: Value) -> Result<T, AttemptError> {
+    read(input_data, "The stored input of the job cannot be read")
+}
+
+/// The members of the first object and then those of the second.
+fn merged(first: Value, second: Value) -> Value {
+    match (first, second) {
+        (Value::Object(mut first), Value::Object(second)) => {
+            first.extend(second);
+            Value::Object(first)
+        }
+        (first, _) => first,
+    }
 }
 
 impl From<UpstreamError> for AttemptError {
