@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::error::{Retry, UpstreamError};
+use super::error::{Retry, TRY_LATER, UpstreamError};
 
 /// Counts from the start of one call.
 pub(super) struct Deadline {
-    upstream: &'static str,
+    pub(super) upstream: &'static str,
     /// The upstream's name in a sentence.
-    speaker: &'static str,
+    pub(super) speaker: &'static str,
     idle: Duration,
     total: Duration,
     end: Instant,
@@ -36,11 +36,11 @@ impl Deadline {
     }
 
     fn too_slow(&self) -> UpstreamError {
-        self.timeout(format!("{} took longer than {} seconds", self.speaker, self.total.as_secs_f64()))
+        self.timeout(format!("{} took longer than {} seconds; {TRY_LATER}", self.speaker, self.total.as_secs_f64()))
     }
 
     fn silent(&self) -> UpstreamError {
-        self.timeout(format!("{} sent nothing for {} seconds", self.speaker, self.idle.as_secs_f64()))
+        self.timeout(format!("{} sent nothing for {} seconds; {TRY_LATER}", self.speaker, self.idle.as_secs_f64()))
     }
 
     fn timeout(&self, words: String) -> UpstreamError {
@@ -60,9 +60,9 @@ mod tests {
     #[tokio::test]
     async fn the_error_says_which_bound_was_reached() {
         let silent = Deadline::start("gtm", "It", SHORT, LONG).wait(pending::<()>()).await.unwrap_err();
-        assert_eq!(silent.message, "It sent nothing for 0.001 seconds");
+        assert_eq!(silent.message, "It sent nothing for 0.001 seconds; a later try may succeed");
         let slow = Deadline::start("gtm", "It", LONG, SHORT).wait(pending::<()>()).await.unwrap_err();
-        assert_eq!(slow.message, "It took longer than 0.001 seconds");
+        assert_eq!(slow.message, "It took longer than 0.001 seconds; a later try may succeed");
     }
 
     #[tokio::test]

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::Response;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use url::{Host, Url};
 
-use super::error::{Retry, UpstreamError};
+use super::deadline::Deadline;
+use super::error::{Retry, TRY_LATER, UpstreamError};
 
 /// The longest an upstream may make a job wait before its next try; the rule of Anthropic's own SDKs (UPSTREAMS §3.6).
 pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
@@ -79,11 +80,11 @@ pub(super) fn transport_error(upstream: &'static str, speaker: &str, error: reqw
     let error = error.without_url();
     tracing::warn!(upstream, error = %causes(&error), "the upstream connection failed");
     let (code, words) = if error.is_connect() {
-        ("upstream_unreachable", format!("{speaker} could not be reached"))
+        ("upstream_unreachable", format!("{speaker} could not be reached; {TRY_LATER}"))
     } else if error.is_timeout() {
-        ("upstream_timeout", format!("{speaker} did not answer in time"))
+        ("upstream_timeout", format!("{speaker} did not answer in time; {TRY_LATER}"))
     } else {
-        ("connection_lost", format!("The connection to {speaker} was lost"))
+        ("connection_lost", format!("The connection to {speaker} was lost; {TRY_LATER}"))
     };
     UpstreamError::new(upstream, code, words, Retry::Backoff)
 }
@@ -98,6 +99,32 @@ fn causes(error: &reqwest::Error) -> String {
         cause = error.source();
     }
     line
+}
+
+/// The whole body of a good answer; `answer_too_large` when it is larger than `limit` bytes.
+pub(super) async fn body(mut response: Response, deadline: &Deadline, limit: usize) -> Result<Vec<u8>, UpstreamError> {
+    let lost = |error| transport_error(deadline.upstream, deadline.speaker, error);
+    let mut body = Vec::new();
+    while let Some(chunk) = deadline.wait(response.chunk()).await?.map_err(lost)? {
+        if body.len() + chunk.len() > limit {
+            let what = format!("the answer is larger than {limit} bytes");
+            return Err(too_large(deadline.upstream, deadline.speaker, &what));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// An answer beyond its limits would be so again.
+pub(super) fn too_large(upstream: &'static str, speaker: &str, what: &str) -> UpstreamError {
+    let words = format!("{speaker} sent too much: {what}; start the job again with less to read");
+    UpstreamError::new(upstream, "answer_too_large", words, Retry::Never)
+}
+
+/// The content type of an answer without its parameters, in lower case; empty where it states none.
+pub(super) fn content_type(response: &Response) -> String {
+    let stated = response.headers().get(CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or(""));
+    stated.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }
 
 /// Up to [`ERROR_BODY_BYTES`] of the body of an answer that explains a failure; what came before a stall or a cut.

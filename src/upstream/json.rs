@@ -16,6 +16,12 @@ pub(super) fn parse(text: &str) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
+/// As [`parse`], of a whole body: a leading byte order mark is dropped, and bytes that are not UTF-8 become U+FFFD.
+pub(super) fn parse_body(body: &[u8]) -> Result<Value, serde_json::Error> {
+    let text = String::from_utf8_lossy(body);
+    parse(text.strip_prefix('\u{feff}').unwrap_or(&text))
+}
+
 /// Replaces every NUL in the strings and keys of `value` by U+FFFD.
 fn replace_nul(value: &mut Value) {
     match value {
@@ -73,6 +79,12 @@ mod tests {
     fn nul_is_replaced_in_strings_and_keys() {
         let value = parse(r#"{"a\u0000b":[{"c":"\u0000"}]}"#).unwrap();
         assert_eq!(value, json!({"a\u{fffd}b": [{"c": "\u{fffd}"}]}));
+    }
+
+    #[test]
+    fn a_body_may_begin_with_a_mark_and_hold_bytes_that_are_no_text() {
+        assert_eq!(parse_body(b"\xEF\xBB\xBF[\"a\xFFb\"]").unwrap(), json!(["a\u{fffd}b"]));
+        assert!(parse_body(b"").is_err());
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! A call here is one request: whether to try again is a decision that belongs to the job and is recorded with it.
 //! `reqwest` is used in this module alone (and by the demo's stand-ins).
 
+mod call;
 mod deadline;
 mod error;
 mod http;
 mod json;
+mod key;
 mod text;
 
 pub mod claude;
@@ -15,9 +17,14 @@ pub mod gtm;
 pub mod sse;
 
 #[cfg(test)]
+mod metrics_text;
+#[cfg(test)]
 mod raw_server;
 
-pub use claude::{ApiKey, ClaudeAnswer, ClaudeClient, ClaudeEvent, ClaudeLimits, ClaudePrompt};
+pub use claude::{
+    AnswerContent, ClaudeAnswer, ClaudeClient, ClaudeEvent, ClaudeLimits, ClaudePrompt, ClaudeUsage, Revision, cost_usd,
+};
 pub use error::{Retry, UpstreamError};
 pub use gtm::{AnalyzeBrand, GtmClient, GtmEvent, GtmLimits, GtmProgress};
+pub use key::ApiKey;
 pub use sse::{SseDecoder, SseEvent, SseLimitExceeded, SseLimits};

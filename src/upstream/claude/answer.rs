@@ -8,11 +8,12 @@ use serde_json::Value;
 use super::super::error::UpstreamError;
 use super::super::{json, text};
 use super::wire::{ContentBlock, Delta, Message, MessageChange, StopDetails, StreamEvent, Usage};
-use super::{ClaudeAnswer, ClaudeEvent, failure};
+use super::{AnswerContent, ClaudeAnswer, ClaudeEvent, ClaudeUsage, failure};
 
 /// What has come of one answer.
 pub(super) struct PartialAnswer {
     model: String,
+    request_id: Option<String>,
     message_id: Option<String>,
     /// By their index, which is their order.
     blocks: BTreeMap<u64, Block>,
@@ -42,6 +43,7 @@ impl PartialAnswer {
     pub(super) fn new(text_limit: usize) -> Self {
         Self {
             model: String::new(),
+            request_id: None,
             message_id: None,
             blocks: BTreeMap::new(),
             usage: Usage::default(),
@@ -50,6 +52,27 @@ impl PartialAnswer {
             text_bytes: 0,
             text_limit,
         }
+    }
+
+    pub(super) fn set_request_id(&mut self, request_id: Option<String>) {
+        self.request_id = request_id;
+    }
+
+    /// What the call used up, as far as it was told.
+    pub(super) fn usage(&self) -> ClaudeUsage {
+        let Usage { input_tokens, output_tokens, cache_read_input_tokens, cache_creation_input_tokens } = self.usage;
+        ClaudeUsage {
+            input_tokens: input_tokens.unwrap_or(0),
+            output_tokens: output_tokens.unwrap_or(0),
+            cache_read_input_tokens: cache_read_input_tokens.unwrap_or(0),
+            cache_creation_input_tokens: cache_creation_input_tokens.unwrap_or(0),
+        }
+    }
+
+    /// The error with the id of this answer, unless it has one of its own.
+    pub(super) fn identified(&self, error: UpstreamError) -> UpstreamError {
+        let id = error.request_id.or_else(|| self.request_id.clone()).or_else(|| self.message_id.clone());
+        UpstreamError { request_id: id, ..error }
     }
 
     /// Takes the next event and gives what a reader should hear of it.
@@ -70,7 +93,7 @@ impl PartialAnswer {
 
     fn start(&mut self, message: Message) -> ClaudeEvent {
         self.model = text::clean(&message.model, 100);
-        self.message_id = message.id.map(|id| text::clean(&id, 100));
+        self.message_id = failure::shown_id(message.id);
         self.count(message.usage);
         ClaudeEvent::Started { model: self.model.clone() }
     }
@@ -115,13 +138,14 @@ impl PartialAnswer {
         Ok(Some(ClaudeEvent::Text(more)))
     }
 
-    fn change(&mut self, change: MessageChange, usage: Usage) {
+    fn change(&mut self, change: MessageChange, usage: Option<Usage>) {
         self.stop_reason = change.stop_reason.or(self.stop_reason.take());
         self.stop_details = change.stop_details.or(self.stop_details.take());
         self.count(usage);
     }
 
-    fn count(&mut self, usage: Usage) {
+    fn count(&mut self, usage: Option<Usage>) {
+        let Some(usage) = usage else { return };
         let known = &mut self.usage;
         known.input_tokens = usage.input_tokens.or(known.input_tokens);
         known.output_tokens = usage.output_tokens.or(known.output_tokens);
@@ -133,27 +157,27 @@ impl PartialAnswer {
     /// reason that is not known here, it is taken if it holds an object.
     fn complete(&mut self) -> Result<ClaudeAnswer, UpstreamError> {
         let stop_reason = text::clean(&self.stop_reason.take().unwrap_or_default(), 100);
-        let kind = match stop_reason.as_str() {
-            "max_tokens" | "model_context_window_exceeded" => return Err(failure::truncated(&stop_reason)),
+        let text = match stop_reason.as_str() {
             "refusal" => return Err(failure::refused(self.stop_details.take().unwrap_or_default())),
-            "tool_use" => BlockKind::ToolInput,
-            _ => BlockKind::Text,
+            "tool_use" => self.joined(&BlockKind::ToolInput),
+            _ => self.joined(&BlockKind::Text),
         };
-        let text = self.joined(&kind);
-        let json = object_in(&text).ok_or_else(|| match stop_reason.as_str() {
-            "end_turn" | "stop_sequence" | "tool_use" => failure::no_object(),
-            _ => failure::unexpected_stop(&stop_reason),
-        })?;
+        let content = match stop_reason.as_str() {
+            // Also where the rest happens to be an object: it is not the whole answer.
+            "max_tokens" | "model_context_window_exceeded" => AnswerContent::CutOff,
+            known => match (object_in(&text), known) {
+                (Some(object), _) => AnswerContent::Object(object),
+                (None, "end_turn" | "stop_sequence" | "tool_use") => AnswerContent::NoObject,
+                (None, unknown) => return Err(failure::unexpected_stop(unknown)),
+            },
+        };
         Ok(ClaudeAnswer {
             text,
-            json,
+            content,
             model: std::mem::take(&mut self.model),
+            usage: self.usage(),
             stop_reason,
-            input_tokens: self.usage.input_tokens.unwrap_or(0),
-            output_tokens: self.usage.output_tokens.unwrap_or(0),
-            cache_read_input_tokens: self.usage.cache_read_input_tokens.unwrap_or(0),
-            cache_creation_input_tokens: self.usage.cache_creation_input_tokens.unwrap_or(0),
-            request_id: None,
+            request_id: self.request_id.take(),
             message_id: self.message_id.take(),
         })
     }

@@ -10,23 +10,23 @@ use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use reqwest_eventsource::Error as SourceError;
 
-use super::super::error::{Retry, UpstreamError};
+use super::super::error::{Retry, TRY_LATER, UpstreamError};
 use super::super::{http, text};
 use super::wire::{ApiError, ErrorBody, StopDetails};
-use super::{SPEAKER, UPSTREAM};
+use super::{ClaudeClient, SPEAKER, UPSTREAM};
 
 /// The `error_code` of a rate limit that is the account's monthly cap: no wait within a job's life helps.
 const SPEND_LIMIT: &str = "enforced_spend_limit_reached";
 
 /// The failure that an item of the event source stands for.
-pub(super) async fn of_source(error: SourceError, model: &str) -> UpstreamError {
+pub(super) async fn of_source(error: SourceError, client: &ClaudeClient) -> UpstreamError {
     match error {
-        SourceError::InvalidStatusCode(status, response) => of_status(status, response, model).await,
-        SourceError::InvalidContentType(stated, response) => of_content_type(&stated, response).await,
+        SourceError::InvalidStatusCode(status, response) => of_status(status, response, client).await,
+        SourceError::InvalidContentType(stated, _) => unexpected_content_type(&stated),
         SourceError::Transport(error) => http::transport_error(UPSTREAM, SPEAKER, error),
         SourceError::StreamEnded => ended_early(),
         SourceError::Utf8(_) | SourceError::Parser(_) => {
-            new("invalid_stream", "Claude's answer was garbled on the way", Retry::Backoff)
+            new("invalid_stream", format!("Claude's answer was garbled on the way; {TRY_LATER}"), Retry::Backoff)
         }
         SourceError::InvalidLastEventId(_) => undecodable(),
     }
@@ -56,17 +56,23 @@ pub(super) fn of_event(error: ApiError, request_id: Option<String>) -> UpstreamE
     UpstreamError { request_id: shown_id(request_id), ..new(code, words, retry) }
 }
 
-async fn of_status(status: StatusCode, response: Response, model: &str) -> UpstreamError {
+async fn of_status(status: StatusCode, response: Response, client: &ClaudeClient) -> UpstreamError {
     let headers = response.headers().clone();
     let body: ErrorBody = serde_json::from_slice(&http::error_body(response).await).unwrap_or_default();
+    let request_id = request_id(&headers).or_else(|| shown_id(body.request_id));
+    tracing::warn!(
+        upstream = UPSTREAM,
+        status = status.as_u16(),
+        error_type = text::clean(body.error.kind.as_deref().unwrap_or(""), 100),
+        request_id,
+        said = client.api_key.strike_from(&said(&body.error)),
+        "the upstream answered with an error"
+    );
     UpstreamError {
-        request_id: header_text(&headers, "request-id")
-            .map(str::to_owned)
-            .or(body.request_id)
-            .and_then(|id| shown_id(Some(id))),
+        request_id,
         ..new(
             status_code(status, &body.error),
-            status_words(status, &body.error, model),
+            status_words(status, &body.error, &client.model),
             status_retry(status, &headers, &body.error),
         )
     }
@@ -82,17 +88,24 @@ fn status_code(status: StatusCode, error: &ApiError) -> String {
 }
 
 fn status_words(status: StatusCode, error: &ApiError, model: &str) -> String {
+    let with_said = |words: &str| with_message(words.into(), error);
     match status.as_u16() {
+        300..=399 => format!("Claude has moved ({status}); check ANTHROPIC_BASE_URL"),
+        400 => with_said("Claude did not accept the request"),
         // Not the upstream's words: a gateway may repeat a part of the key.
         401 => "Claude refused the API key; check ANTHROPIC_API_KEY".into(),
-        404 => with_message(
-            format!("Claude has no model {model} here; check ANTHROPIC_MODEL and ANTHROPIC_BASE_URL"),
-            error,
-        ),
-        413 => "The request is larger than Claude accepts".into(),
-        429 if is_spend_limit(error) => "The Claude account has reached its spend limit".into(),
-        300..=399 => format!("Claude has moved ({status}); check ANTHROPIC_BASE_URL"),
-        number => with_message(format!("Claude answered {number}"), error),
+        402 => with_said("Claude's account cannot pay for this; check its billing, then retry this job"),
+        403 => with_said("Claude does not allow this API key to do that; check the key's permissions"),
+        404 => with_said(&format!("Claude has no model {model} here; check ANTHROPIC_MODEL and ANTHROPIC_BASE_URL")),
+        408 | 504 => format!("Claude did not answer in time; {TRY_LATER}"),
+        413 => "The request is larger than Claude accepts; start the job again with less to read".into(),
+        429 if is_spend_limit(error) => {
+            "Claude's account has reached its spend limit; raise the limit, then retry this job".into()
+        }
+        429 => with_said(&format!("Claude takes no more requests at the moment; {TRY_LATER}")),
+        529 => with_said(&format!("Claude is overloaded at the moment; {TRY_LATER}")),
+        number @ 500.. => with_said(&format!("Claude has a problem at the moment ({number}); {TRY_LATER}")),
+        number => with_said(&format!("Claude answered {number}, which was not expected")),
     }
 }
 
@@ -121,27 +134,17 @@ fn wait(headers: &HeaderMap) -> Option<Duration> {
     precise.filter(usable).or_else(|| http::retry_after(headers).filter(usable))
 }
 
-/// An answer with status 200 that is no event stream. It may have been billed, and would be so again.
-async fn of_content_type(stated: &HeaderValue, response: Response) -> UpstreamError {
-    let request_id = header_text(response.headers(), "request-id").map(str::to_owned);
-    if let Ok(body) = serde_json::from_slice::<ErrorBody>(&http::error_body(response).await)
-        && body.error.kind.is_some()
-    {
-        return of_event(body.error, request_id.or(body.request_id));
-    }
+/// An answer with status 200 that is neither an event stream nor a message. It may have been billed, and would be so
+/// again.
+pub(super) fn unexpected_content_type(stated: &HeaderValue) -> UpstreamError {
     let stated = text::clean(stated.to_str().unwrap_or(""), 100);
     let what = if stated.is_empty() { "an answer of no type" } else { &stated };
     let words = format!("Claude answered with {what} instead of an event stream; check ANTHROPIC_BASE_URL");
-    UpstreamError { request_id: shown_id(request_id), ..new("unexpected_content_type", words, Retry::Never) }
+    new("unexpected_content_type", words, Retry::Never)
 }
 
 pub(super) fn ended_early() -> UpstreamError {
-    new("stream_ended_early", "Claude's answer ended before it was complete", Retry::Backoff)
-}
-
-/// Longer answers need another request (more tokens, or less to answer): the same one would be cut again.
-pub(super) fn truncated(stop_reason: &str) -> UpstreamError {
-    new("truncated", format!("Claude's answer was cut off by its length limit ({stop_reason})"), Retry::Never)
+    new("stream_ended_early", format!("Claude's answer ended before it was complete; {TRY_LATER}"), Retry::Backoff)
 }
 
 pub(super) fn refused(details: StopDetails) -> UpstreamError {
@@ -151,21 +154,19 @@ pub(super) fn refused(details: StopDetails) -> UpstreamError {
     new("refused", format!("Claude declined to answer ({reason})"), Retry::Never)
 }
 
-pub(super) fn no_object() -> UpstreamError {
-    new("invalid_answer", "Claude's answer holds no JSON object", Retry::Backoff)
-}
-
 pub(super) fn unexpected_stop(stop_reason: &str) -> UpstreamError {
     let reason = if stop_reason.is_empty() { "without a reason" } else { stop_reason };
-    new("unexpected_stop", format!("Claude stopped before its answer was complete ({reason})"), Retry::Backoff)
+    let words = format!("Claude stopped before its answer was complete ({reason}); {TRY_LATER}");
+    new("unexpected_stop", words, Retry::Backoff)
 }
 
 pub(super) fn too_long(limit: usize) -> UpstreamError {
-    new("answer_too_large", format!("Claude's answer is longer than {limit} bytes"), Retry::Never)
+    http::too_large(UPSTREAM, SPEAKER, &format!("the answer is longer than {limit} bytes"))
 }
 
-pub(super) fn unreadable_event(name: &str) -> UpstreamError {
-    new("invalid_stream", format!("A {name} event of Claude's answer cannot be read"), Retry::Backoff)
+pub(super) fn unreadable(name: &str) -> UpstreamError {
+    let words = format!("A part of Claude's answer cannot be read ({name}); {TRY_LATER}");
+    new("invalid_stream", words, Retry::Backoff)
 }
 
 /// The event source's parser gave up on bytes that it will always give up on.
@@ -182,8 +183,13 @@ fn new(code: impl Into<String>, words: impl Into<String>, retry: Retry) -> Upstr
 }
 
 fn with_message(words: String, error: &ApiError) -> String {
-    let said = text::clean(error.message.as_deref().unwrap_or(""), text::SHOWN_CHARACTERS);
+    let said = said(error);
     if said.is_empty() { words } else { format!("{words}: {said}") }
+}
+
+/// The upstream's own words.
+fn said(error: &ApiError) -> String {
+    text::clean(error.message.as_deref().unwrap_or(""), text::SHOWN_CHARACTERS)
 }
 
 fn rate_limit_code(error: &ApiError) -> &'static str {
@@ -198,6 +204,11 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn shown_id(id: Option<String>) -> Option<String> {
+/// The `request-id` of an answer, which Anthropic's support asks for.
+pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
+    shown_id(header_text(headers, "request-id").map(str::to_owned))
+}
+
+pub(super) fn shown_id(id: Option<String>) -> Option<String> {
     id.map(|id| text::clean(&id, 100)).filter(|id| !id.is_empty())
 }

@@ -7,26 +7,29 @@
 
 mod answer;
 mod failure;
-mod key;
+mod pricing;
+mod reader;
 mod request;
+mod usage;
 mod wire;
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use async_stream::try_stream;
 use futures_util::{Stream, StreamExt as _};
-use reqwest_eventsource::{Event, EventSource, retry};
+use reqwest::header::HeaderValue;
+use reqwest_eventsource::{EventSource, retry};
 use serde_json::Value;
 use url::Url;
 
-pub use self::key::ApiKey;
-pub use self::request::ClaudePrompt;
+pub use self::pricing::cost_usd;
+pub use self::request::{ClaudePrompt, Revision};
+pub use self::usage::ClaudeUsage;
 
-use self::answer::PartialAnswer;
-use super::deadline::Deadline;
+use self::reader::AnswerReader;
 use super::error::UpstreamError;
-use super::http;
+use super::key::ApiKey;
+use super::{call, http};
 
 const UPSTREAM: &str = "claude";
 const SPEAKER: &str = "Claude";
@@ -76,29 +79,35 @@ pub enum ClaudeEvent {
     Complete(ClaudeAnswer),
 }
 
-/// A whole answer.
+/// An answer that Claude ended, or that its length limit ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClaudeAnswer {
-    /// All text blocks in the order of their index, NUL replaced.
+    /// All text blocks in the order of their index, NUL replaced; of a tool's call, its input.
     pub text: String,
-    /// The JSON object in the text, NUL replaced. Not checked against the schema.
-    pub json: Value,
-    /// The model that answered.
+    /// What the text holds.
+    pub content: AnswerContent,
+    /// The model that answered, as the upstream names it.
     pub model: String,
-    /// Why it stopped: `end_turn`, `stop_sequence`, `tool_use`, or a reason that is not known here.
+    /// Why it stopped: `end_turn`, `stop_sequence`, `tool_use`, `max_tokens`, `model_context_window_exceeded`, or a
+    /// reason that is not known here, perhaps none.
     pub stop_reason: String,
-    /// Tokens read, without those that the cache served.
-    pub input_tokens: u64,
-    /// Tokens written, thinking included.
-    pub output_tokens: u64,
-    /// Tokens read from the prompt cache.
-    pub cache_read_input_tokens: u64,
-    /// Tokens written to the prompt cache.
-    pub cache_creation_input_tokens: u64,
-    /// The `request-id`, where it is known.
+    /// What the call used up.
+    pub usage: ClaudeUsage,
+    /// The `request-id`, where it is known: where the answer was no stream.
     pub request_id: Option<String>,
     /// The message's own id (`msg_…`).
     pub message_id: Option<String>,
+}
+
+/// What the text of an answer holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AnswerContent {
+    /// A JSON object, NUL replaced. Not checked against the schema.
+    Object(Value),
+    /// The answer is whole, and no JSON object can be read in it.
+    NoObject,
+    /// The answer ended by its length: the same request would be cut off again.
+    CutOff,
 }
 
 impl ClaudeClient {
@@ -116,50 +125,44 @@ impl ClaudeClient {
         model: String,
         limits: ClaudeLimits,
     ) -> Result<Self, UpstreamError> {
-        api_key.header()?;
+        key_header(&api_key)?;
         let messages = http::endpoint(UPSTREAM, "ANTHROPIC_BASE_URL", &base_url, &["v1", "messages"])?;
         Ok(Self { http: http::client(UPSTREAM, &base_url, limits.idle)?, messages, api_key, model, limits })
+    }
+
+    /// The model that is asked.
+    pub fn model(&self) -> &str {
+        &self.model
     }
 
     /// Asks Claude and streams its answer: [`ClaudeEvent::Complete`] or an error is the last item.
     ///
     /// The request is sent once, when the stream is first polled. Dropping the stream closes the connection. An answer
-    /// that ended by its length is the error `truncated`, one that Claude declined `refused`, and one whose text holds
-    /// no JSON object `invalid_answer`.
+    /// that Claude declined is the error `refused`, and a stream that breaks off before its end is an error, too; what
+    /// to make of an answer without a JSON object, or of one that was cut off, is for the caller to say.
     pub fn stream(
         &self,
         prompt: ClaudePrompt,
     ) -> impl Stream<Item = Result<ClaudeEvent, UpstreamError>> + Send + use<> {
         let api_key = self.api_key.clone();
-        self.clone().ask(prompt).map(move |item| {
+        let answer = self.clone().ask(prompt).map(move |item| {
             item.map_err(|error| UpstreamError { message: api_key.strike_from(&error.message), ..error })
-        })
+        });
+        call::counted_stream(UPSTREAM, answer, |event| matches!(event, ClaudeEvent::Complete(_)))
     }
 
     fn ask(self, prompt: ClaudePrompt) -> impl Stream<Item = Result<ClaudeEvent, UpstreamError>> + Send {
         try_stream! {
-            let deadline = Deadline::start(UPSTREAM, SPEAKER, self.limits.idle, self.limits.total);
             let source = self.open(&prompt)?;
-            // The crate's parser panics on a byte order mark; that ends the call and not the worker.
-            let mut source = AssertUnwindSafe(source).catch_unwind();
-            let mut answer = PartialAnswer::new(self.limits.text_bytes);
+            let mut reader = AnswerReader::new(self, source);
             let complete = loop {
-                let message = match deadline.wait(source.next()).await? {
-                    Some(Ok(Ok(Event::Open))) => continue,
-                    Some(Ok(Ok(Event::Message(message)))) => message,
-                    Some(Ok(Err(error))) => Err(failure::of_source(error, &self.model).await)?,
-                    Some(Err(_panic)) => Err(failure::undecodable())?,
-                    None => Err(failure::ended_early())?,
-                };
-                let Some(event) = wire::event(&message.event, &message.data)? else { continue };
-                match answer.take(event)? {
-                    Some(complete @ ClaudeEvent::Complete(_)) => break complete,
-                    Some(event) => yield event,
-                    None => {}
+                match reader.next().await? {
+                    complete @ ClaudeEvent::Complete(_) => break complete,
+                    event => yield event,
                 }
             };
             // Nothing that follows the end of the message is read.
-            drop(source);
+            drop(reader);
             yield complete;
         }
     }
@@ -168,7 +171,7 @@ impl ClaudeClient {
         let request = self
             .http
             .post(self.messages.clone())
-            .header("x-api-key", self.api_key.header()?)
+            .header("x-api-key", key_header(&self.api_key)?)
             .header("anthropic-version", "2023-06-01")
             .json(&request::body(&self.model, prompt));
         let mut source = EventSource::new(request).map_err(|_| failure::unrepeatable())?;
@@ -176,6 +179,10 @@ impl ClaudeClient {
         source.set_retry_policy(Box::new(retry::Never));
         Ok(source)
     }
+}
+
+fn key_header(key: &ApiKey) -> Result<HeaderValue, UpstreamError> {
+    key.header(UPSTREAM, SPEAKER, "ANTHROPIC_API_KEY")
 }
 
 #[cfg(test)]

@@ -4,12 +4,22 @@ use futures_util::{StreamExt as _, pin_mut};
 use serde_json::json;
 
 use super::super::error::Retry;
+use super::super::metrics_text::MetricsText;
 use super::super::raw_server::{RawServer, Request, Script, within_deadline};
 use super::*;
 
+mod documents;
 mod statuses;
 
 const KEY: &str = "sk-test-secret";
+
+/// What [`message_start`] and [`message_end`] say together.
+const USAGE: ClaudeUsage = ClaudeUsage {
+    input_tokens: 1820,
+    output_tokens: 640,
+    cache_read_input_tokens: 512,
+    cache_creation_input_tokens: 0,
+};
 
 fn prompt() -> ClaudePrompt {
     ClaudePrompt {
@@ -17,6 +27,7 @@ fn prompt() -> ClaudePrompt {
         user: "About example.com".into(),
         schema: json!({"type": "object", "additionalProperties": false, "required": [], "properties": {}}),
         max_tokens: 8000,
+        revision: None,
     }
 }
 
@@ -43,6 +54,14 @@ async fn answer(script: Script) -> ClaudeAnswer {
     match ask(script).await.pop() {
         Some(Ok(ClaudeEvent::Complete(answer))) => answer,
         other => panic!("no answer: {other:?}"),
+    }
+}
+
+/// The object in the answer that a stream ends with.
+async fn object(script: Script) -> Value {
+    match answer(script).await.content {
+        AnswerContent::Object(object) => object,
+        other => panic!("no object: {other:?}"),
     }
 }
 
@@ -122,13 +141,10 @@ async fn a_thinking_block_comes_first_and_the_text_is_the_answer() {
         .chunk(message_end(json!("end_turn")));
     let answer = ClaudeAnswer {
         text: "{\"tagline\":\"Zoë\\u0000 😀\"}".into(),
-        json: json!({"tagline": "Zoë\u{fffd} 😀"}),
+        content: AnswerContent::Object(json!({"tagline": "Zoë\u{fffd} 😀"})),
         model: "claude-sonnet-5-5-20260901".into(),
         stop_reason: "end_turn".into(),
-        input_tokens: 1820,
-        output_tokens: 640,
-        cache_read_input_tokens: 512,
-        cache_creation_input_tokens: 0,
+        usage: USAGE,
         request_id: None,
         message_id: Some("msg_01ABC".into()),
     };
@@ -163,6 +179,26 @@ async fn a_call_is_one_that_todays_models_accept() {
 }
 
 #[tokio::test]
+async fn a_revision_repeats_the_question_and_the_answer_and_the_user_speaks_last() {
+    for (answer, sent) in [("{\"a\":", "{\"a\":"), (" \n", "(no text)")] {
+        let server = RawServer::start(one_text("{}", json!("end_turn"))).await;
+        let revision = Revision { answer: answer.into(), problem: "Write the whole object.".into() };
+        let prompt = ClaudePrompt { revision: Some(revision), ..prompt() };
+        let items: Vec<_> = client(&server, ClaudeLimits::default()).stream(prompt).collect().await;
+        assert!(items.last().unwrap().is_ok());
+        let body: Value = serde_json::from_str(&server.requests().await.remove(0).body).unwrap();
+        assert_eq!(
+            body["messages"],
+            json!([
+                {"role": "user", "content": "About example.com"},
+                {"role": "assistant", "content": sent},
+                {"role": "user", "content": "Write the whole object."},
+            ])
+        );
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_sent_before_the_first_poll() {
     let server = RawServer::start(one_text("{}", json!("end_turn"))).await;
     let stream = client(&server, ClaudeLimits::default()).stream(prompt());
@@ -191,7 +227,8 @@ async fn text_blocks_are_joined_in_the_order_of_their_index() {
         })
         .collect();
     assert_eq!(texts, ["\"b\":", "2}", "{\"a\":1,"], "as they come, and none of a block that is no text");
-    assert!(matches!(items.last(), Some(Ok(ClaudeEvent::Complete(answer))) if answer.json == json!({"a": 1, "b": 2})));
+    let Some(Ok(ClaudeEvent::Complete(answer))) = items.last() else { panic!("{items:?}") };
+    assert_eq!(answer.content, AnswerContent::Object(json!({"a": 1, "b": 2})));
 }
 
 #[tokio::test]
@@ -209,7 +246,8 @@ async fn what_is_not_known_is_ignored() {
         .chunk(message_end(json!("end_turn")));
     let items = ask(script).await;
     assert_eq!(items.len(), 3, "pings are not passed on");
-    assert!(matches!(&items[2], Ok(ClaudeEvent::Complete(answer)) if answer.json == json!({"a": 1})));
+    let Ok(ClaudeEvent::Complete(answer)) = &items[2] else { panic!("{items:?}") };
+    assert_eq!(answer.content, AnswerContent::Object(json!({"a": 1})));
 }
 
 #[tokio::test]
@@ -219,8 +257,8 @@ async fn a_stream_in_single_bytes_is_the_same_stream() {
     // Not CR alone: the crate holds back the last event until one more byte comes.
     for line_end in ["\n", "\r\n"] {
         let bytes = whole.replace('\n', line_end);
-        let answer = answer(Script::events().chunks(bytes.as_bytes().chunks(1))).await;
-        assert_eq!(answer.json, json!({"name": "Zoë 😀"}), "{line_end:?}");
+        let object = object(Script::events().chunks(bytes.as_bytes().chunks(1))).await;
+        assert_eq!(object, json!({"name": "Zoë 😀"}), "{line_end:?}");
     }
 }
 
@@ -233,6 +271,8 @@ async fn a_piece_that_cannot_be_read_is_not_left_out() {
         .chunk(message_end(json!("end_turn")));
     let error = failure(script).await;
     assert_eq!((error.code.as_str(), error.retry), ("invalid_stream", Retry::Backoff));
+    let words = "A part of Claude's answer cannot be read (content_block_delta); a later try may succeed";
+    assert_eq!((error.message.as_str(), error.request_id.as_deref()), (words, Some("msg_01ABC")));
 }
 
 #[tokio::test]
@@ -254,37 +294,68 @@ async fn an_error_in_mid_stream_ends_the_call() {
         assert_eq!((error.code.as_str(), error.retry, error.request_id.as_deref()), (code, retry, Some("req_011ABC")));
         assert_eq!(error.message, "Claude stopped in the middle of its answer: No\u{fffd}w: ••••");
     }
+    let unnamed = json!({"type": "error", "error": {"type": "api_error", "message": null}});
+    let error = failure(Script::events().chunk(message_start()).chunk(event(unnamed))).await;
+    assert_eq!(error.message, "Claude stopped in the middle of its answer");
+    assert_eq!(error.request_id.as_deref(), Some("msg_01ABC"), "the message stands in for the request");
+}
+
+/// The cap is the account's, also where it is told in mid-stream.
+#[tokio::test]
+async fn a_monthly_cap_in_mid_stream_is_not_waited_for() {
+    let details = json!({"error_code": "enforced_spend_limit_reached"});
+    let capped = json!({"type": "error", "error": {"type": "rate_limit_error", "message": "cap", "details": details}});
+    let error = failure(Script::events().chunk(message_start()).chunk(event(capped))).await;
+    assert_eq!((error.code.as_str(), error.retry), ("spend_limit_reached", Retry::Never));
 }
 
 #[tokio::test]
 async fn an_end_without_message_stop_is_a_failure() {
     let begun = || Script::events().chunk(message_start()).chunk(text_start(0)).chunk(text(0, "{\"a\":1}"));
-    for script in [Script::events(), begun(), begun().chunk("event: message_stop\ndata: {\"type\":\"message_stop\"}")] {
+    let without_blank_line = begun().chunk("event: message_stop\ndata: {\"type\":\"message_stop\"}");
+    for (script, id) in
+        [(Script::events(), None), (begun(), Some("msg_01ABC")), (without_blank_line, Some("msg_01ABC"))]
+    {
         let error = failure(script).await;
         assert_eq!((error.code.as_str(), error.retry), ("stream_ended_early", Retry::Backoff));
+        assert_eq!(error.message, "Claude's answer ended before it was complete; a later try may succeed");
+        assert_eq!(error.request_id.as_deref(), id);
     }
     let error = failure(begun().then_cut()).await;
     assert_eq!((error.code.as_str(), error.retry), ("connection_lost", Retry::Backoff));
+    assert_eq!(error.message, "The connection to Claude was lost; a later try may succeed");
+    assert_eq!(error.request_id.as_deref(), Some("msg_01ABC"));
 }
 
 #[tokio::test]
 async fn each_stop_reason_has_its_outcome() {
-    for reason in [json!("end_turn"), json!("stop_sequence"), json!("pause_turn"), json!("brand_new"), json!(null)] {
-        let answer = answer(one_text("{\"a\":1}", reason.clone())).await;
-        assert_eq!((answer.json, answer.stop_reason.as_str()), (json!({"a": 1}), reason.as_str().unwrap_or("")));
-    }
-    for (reason, answer, code, retry) in [
-        (json!("max_tokens"), "{\"a\":1}", "truncated", Retry::Never),
-        (json!("model_context_window_exceeded"), "{\"a\":1}", "truncated", Retry::Never),
-        (json!("refusal"), "{\"a\":1}", "refused", Retry::Never),
-        (json!("end_turn"), "{\"a\":", "invalid_answer", Retry::Backoff),
-        (json!("end_turn"), "[{\"a\":1}]", "invalid_answer", Retry::Backoff),
-        (json!("tool_use"), "{\"a\":1}", "invalid_answer", Retry::Backoff),
-        (json!("pause_turn"), "{\"a\":", "unexpected_stop", Retry::Backoff),
-        (json!(null), "", "unexpected_stop", Retry::Backoff),
+    let object = || AnswerContent::Object(json!({"a": 1}));
+    for (reason, text, content) in [
+        (json!("end_turn"), "{\"a\":1}", object()),
+        (json!("stop_sequence"), "{\"a\":1}", object()),
+        (json!("pause_turn"), "{\"a\":1}", object()),
+        (json!("brand_new"), "{\"a\":1}", object()),
+        (json!(null), "{\"a\":1}", object()),
+        (json!("max_tokens"), "{\"a\":", AnswerContent::CutOff),
+        (json!("max_tokens"), "{\"a\":1}", AnswerContent::CutOff),
+        (json!("model_context_window_exceeded"), "", AnswerContent::CutOff),
+        (json!("end_turn"), "{\"a\":", AnswerContent::NoObject),
+        (json!("end_turn"), "[{\"a\":1}]", AnswerContent::NoObject),
+        (json!("stop_sequence"), "I would rather not.", AnswerContent::NoObject),
     ] {
-        let error = failure(one_text(answer, reason.clone())).await;
-        assert_eq!((error.code.as_str(), error.retry), (code, retry), "{reason} {answer}");
+        let answer = answer(one_text(text, reason.clone())).await;
+        assert_eq!((&answer.content, answer.text.as_str()), (&content, text), "{reason}");
+        assert_eq!((answer.stop_reason.as_str(), answer.usage), (reason.as_str().unwrap_or(""), USAGE));
+    }
+    let no_call = answer(one_text("{\"a\":1}", json!("tool_use"))).await;
+    assert_eq!((no_call.content, no_call.text.as_str()), (AnswerContent::NoObject, ""));
+    for (reason, words) in [
+        (json!("pause_turn"), "Claude stopped before its answer was complete (pause_turn); a later try may succeed"),
+        (json!(null), "Claude stopped before its answer was complete (without a reason); a later try may succeed"),
+    ] {
+        let error = failure(one_text("{\"a\":", reason)).await;
+        assert_eq!((error.code.as_str(), error.message.as_str()), ("unexpected_stop", words));
+        assert_eq!((error.retry, error.request_id.as_deref()), (Retry::Backoff, Some("msg_01ABC")));
     }
 }
 
@@ -297,6 +368,8 @@ async fn a_refusal_tells_its_reason() {
     assert_eq!(failure(script).await.message, "Claude declined to answer (cyber: Not this.)");
     let silent = failure(one_text("", json!("refusal"))).await;
     assert_eq!(silent.message, "Claude declined to answer (it gave no reason)");
+    assert_eq!((silent.code.as_str(), silent.retry), ("refused", Retry::Never));
+    assert_eq!(silent.request_id.as_deref(), Some("msg_01ABC"));
 }
 
 #[tokio::test]
@@ -310,14 +383,15 @@ async fn the_input_of_a_tool_is_an_answer() {
     let at_once = begun().chunk(block_start(1, json!({"type": "tool_use", "id": "t", "name": "n", "input": {"a": 1}})));
     for script in [pieces, at_once] {
         let answer = answer(script.chunk(message_end(json!("tool_use")))).await;
-        assert_eq!((answer.json, answer.text.as_str()), (json!({"a": 1}), "{\"a\":1}"));
+        assert_eq!(answer.content, AnswerContent::Object(json!({"a": 1})));
+        assert_eq!(answer.text, "{\"a\":1}");
     }
 }
 
 #[tokio::test]
 async fn an_object_in_a_code_fence_is_an_answer() {
-    let answer = answer(one_text("Here:\n```json\n{\"a\":1}\n```", json!("end_turn"))).await;
-    assert_eq!(answer.json, json!({"a": 1}));
+    let object = object(one_text("Here:\n```json\n{\"a\":1}\n```", json!("end_turn"))).await;
+    assert_eq!(object, json!({"a": 1}));
 }
 
 #[tokio::test]
@@ -343,6 +417,34 @@ async fn dropping_the_stream_closes_the_connection() {
 }
 
 #[tokio::test]
+async fn a_call_and_its_tokens_are_counted_once_however_it_ends() {
+    let metrics = MetricsText::new();
+    let _recording = metrics.record();
+    let tokens = |kind| metrics.value("jobcast_claude_tokens_total", &[("kind", kind)]);
+
+    answer(one_text("{}", json!("end_turn"))).await;
+    assert_eq!((metrics.calls("claude", "ok"), metrics.all_calls()), (1, 1));
+    assert_eq!(
+        (tokens("input"), tokens("output"), tokens("cache_read"), tokens("cache_creation")),
+        (1820, 640, 512, 0)
+    );
+
+    failure(one_text("", json!("refusal"))).await;
+    assert_eq!((metrics.calls("claude", "refused"), metrics.all_calls()), (1, 2));
+    assert_eq!((tokens("input"), tokens("output")), (2 * 1820, 2 * 640), "what was refused is billed");
+
+    let server = RawServer::start(Script::events().chunk(message_start()).then_hold()).await;
+    let mut stream = Box::pin(client(&server, ClaudeLimits::default()).stream(prompt()));
+    assert!(stream.next().await.unwrap().is_ok());
+    drop(stream);
+    assert_eq!((metrics.calls("claude", "cancelled"), metrics.all_calls()), (1, 3));
+    assert_eq!((tokens("input"), tokens("output")), (3 * 1820, 2 * 640 + 1), "what is known by then");
+
+    failure(Script::new("529 Overloaded", &[])).await;
+    assert_eq!((metrics.calls("claude", "unavailable"), metrics.all_calls()), (1, 4));
+}
+
+#[tokio::test]
 async fn silence_slowness_and_length_end_the_call() {
     let short = Duration::from_millis(50);
     let silent = ClaudeLimits { idle: short, ..ClaudeLimits::default() };
@@ -363,6 +465,30 @@ async fn silence_slowness_and_length_end_the_call() {
     assert_eq!(items.len(), 1 + 100 + 1);
     let error = items.last().unwrap().clone().unwrap_err();
     assert_eq!((error.code.as_str(), error.retry), ("answer_too_large", Retry::Never));
+    let words = "Claude sent too much: the answer is longer than 1000 bytes; start the job again with less to read";
+    assert_eq!(error.message, words);
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_not_there_may_be_tried_again() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/gateway", listener.local_addr().unwrap()).parse().unwrap();
+    drop(listener);
+    let client = ClaudeClient::new(url, ApiKey::new(KEY), "claude-sonnet-5-5".into()).unwrap();
+    let items: Vec<_> = within_deadline(client.stream(prompt()).collect()).await;
+    let error = items[0].clone().unwrap_err();
+    assert_eq!((error.code.as_str(), error.retry), ("upstream_unreachable", Retry::Backoff));
+    assert_eq!(error.message, "Claude could not be reached; a later try may succeed");
+}
+
+#[tokio::test]
+async fn a_gateway_may_lie_below_a_path() {
+    let server = RawServer::start(one_text("{}", json!("end_turn"))).await;
+    let base = format!("{}gateway/claude/", server.url()).parse().unwrap();
+    let client = ClaudeClient::new(base, ApiKey::new(KEY), "a-local-model".into()).unwrap();
+    assert_eq!(client.model(), "a-local-model");
+    assert!(client.stream(prompt()).collect::<Vec<_>>().await.last().unwrap().is_ok());
+    assert!(server.requests().await[0].head.starts_with("post /gateway/claude/v1/messages http/1.1"));
 }
 
 /// The client stops at the first error anyhow; this is the second lock on the same door.
@@ -379,12 +505,14 @@ async fn the_event_source_itself_sends_nothing_twice() {
 async fn a_byte_order_mark_ends_the_call_and_not_the_worker() {
     let error = failure(Script::events().chunk(format!("\u{feff}{}", message_start()))).await;
     assert_eq!((error.code.as_str(), error.retry), ("invalid_stream", Retry::Never));
+    assert_eq!(error.message, "Claude's answer is not a readable event stream; check ANTHROPIC_BASE_URL");
 }
 
 #[tokio::test]
 async fn bytes_that_are_not_utf8_end_the_call() {
     let error = failure(Script::events().chunk(b"data: \xff\n\n".as_slice())).await;
     assert_eq!((error.code.as_str(), error.retry), ("invalid_stream", Retry::Backoff));
+    assert_eq!(error.message, "Claude's answer was garbled on the way; a later try may succeed");
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(super) fn event(name: &str, data: &str) -> Result<Option<StreamEvent>, Upstr
         Ok(StreamEvent::Unknown) => Ok(None),
         Ok(event) => Ok(Some(event)),
         // A piece of the answer that cannot be read must not be left out of it.
-        Err(_) if KNOWN.contains(&name) => Err(failure::unreadable_event(name)),
+        Err(_) if KNOWN.contains(&name) => Err(failure::unreadable(name)),
         Err(_) => Ok(None),
     }
 }
@@ -38,8 +38,7 @@ pub(super) enum StreamEvent {
     },
     MessageDelta {
         delta: MessageChange,
-        #[serde(default)]
-        usage: Usage,
+        usage: Option<Usage>,
     },
     MessageStop,
     Error {
@@ -56,8 +55,29 @@ pub(super) struct Message {
     pub(super) id: Option<String>,
     #[serde(default)]
     pub(super) model: String,
-    #[serde(default)]
-    pub(super) usage: Usage,
+    pub(super) usage: Option<Usage>,
+}
+
+/// A message that was not streamed (UPSTREAMS §3.4).
+#[derive(Debug, Deserialize)]
+pub(super) struct WholeMessage {
+    #[serde(flatten)]
+    message: Message,
+    content: Vec<ContentBlock>,
+    #[serde(flatten)]
+    change: MessageChange,
+}
+
+impl WholeMessage {
+    /// The events that it would have been streamed in.
+    pub(super) fn into_events(self) -> Vec<StreamEvent> {
+        let blocks = (0..).zip(self.content);
+        let mut events = vec![StreamEvent::MessageStart { message: self.message }];
+        events.extend(blocks.map(|(index, content_block)| StreamEvent::ContentBlockStart { index, content_block }));
+        events.push(StreamEvent::MessageDelta { delta: self.change, usage: None });
+        events.push(StreamEvent::MessageStop);
+        events
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -32,16 +32,57 @@ async fn each_status_says_whether_to_try_again() {
         let error = failure(page).await;
         assert_eq!((error.retry, error.request_id.as_deref()), (retry, Some("req_head")), "{status} with a page");
     }
-    let message = |error: UpstreamError| error.message;
-    let refused = Script::new("401 Unauthorized", &[]).chunk(error_body("authentication_error", json!(null)));
-    assert_eq!(message(failure(refused).await), "Claude refused the API key; check ANTHROPIC_API_KEY");
-    let retired = Script::new("404 Not Found", &[]).chunk(error_body("not_found_error", json!(null)));
-    assert!(
-        message(failure(retired).await)
-            .starts_with("Claude has no model claude-sonnet-5-5 here; check ANTHROPIC_MODEL")
-    );
-    let bad = Script::new("400 Bad Request", &[]).chunk(error_body("invalid_request_error", json!(null)));
-    assert_eq!(message(failure(bad).await), "Claude answered 400: what •••• did");
+}
+
+#[tokio::test]
+async fn each_status_is_told_in_words() {
+    for (status, kind, words) in [
+        ("400 Bad Request", "invalid_request_error", "Claude did not accept the request: what •••• did"),
+        ("401 Unauthorized", "authentication_error", "Claude refused the API key; check ANTHROPIC_API_KEY"),
+        (
+            "402 Payment Required",
+            "billing_error",
+            "Claude's account cannot pay for this; check its billing, then retry this job: what •••• did",
+        ),
+        (
+            "403 Forbidden",
+            "permission_error",
+            "Claude does not allow this API key to do that; check the key's permissions: what •••• did",
+        ),
+        (
+            "404 Not Found",
+            "not_found_error",
+            "Claude has no model claude-sonnet-5-5 here; check ANTHROPIC_MODEL and ANTHROPIC_BASE_URL: what •••• did",
+        ),
+        ("408 Request Timeout", "timeout_error", "Claude did not answer in time; a later try may succeed"),
+        (
+            "413 Payload Too Large",
+            "request_too_large",
+            "The request is larger than Claude accepts; start the job again with less to read",
+        ),
+        (
+            "429 Too Many Requests",
+            "rate_limit_error",
+            "Claude takes no more requests at the moment; a later try may succeed: what •••• did",
+        ),
+        (
+            "500 Internal Server Error",
+            "api_error",
+            "Claude has a problem at the moment (500); a later try may succeed: what •••• did",
+        ),
+        ("504 Gateway Timeout", "timeout_error", "Claude did not answer in time; a later try may succeed"),
+        (
+            "529 Overloaded",
+            "overloaded_error",
+            "Claude is overloaded at the moment; a later try may succeed: what •••• did",
+        ),
+        ("418 Teapot", "brand_new", "Claude answered 418, which was not expected: what •••• did"),
+    ] {
+        let error = failure(Script::new(status, &[]).chunk(error_body(kind, json!(null)))).await;
+        assert_eq!(error.message, words, "{status}");
+    }
+    let page = failure(Script::new("529 Overloaded", &[]).chunk("<html>")).await;
+    assert_eq!(page.message, "Claude is overloaded at the moment; a later try may succeed");
 }
 
 #[tokio::test]
@@ -77,6 +118,8 @@ async fn a_monthly_cap_is_not_waited_for() {
     let capped = Script::new("429 Too Many Requests", &[("x-should-retry", "true")]).chunk(body.clone());
     let error = failure(capped).await;
     assert_eq!((error.code.as_str(), error.retry), ("spend_limit_reached", Retry::Never));
+    let words = "Claude's account has reached its spend limit; raise the limit, then retry this job";
+    assert_eq!(error.message, words);
     let waiting = Script::new("429 Too Many Requests", &[("retry-after", "7")]).chunk(body);
     assert_eq!(failure(waiting).await.retry, Retry::After(Duration::from_secs(7)));
 }
@@ -86,10 +129,8 @@ async fn an_answer_that_is_no_event_stream_is_not_asked_for_again() {
     let page = Script::new("200 OK", &[("content-type", "text/html")]).chunk("<h1>Welcome</h1>");
     let error = failure(page).await;
     assert_eq!((error.code.as_str(), error.retry), ("unexpected_content_type", Retry::Never));
-    assert!(error.message.contains("text/html"), "{}", error.message);
-    let json = Script::new("200 OK", &[("content-type", "application/json")]);
-    let error = failure(json.chunk(error_body("overloaded_error", json!(null)))).await;
-    assert_eq!((error.code.as_str(), error.retry), ("overloaded_error", Retry::Backoff));
+    let words = "Claude answered with text/html instead of an event stream; check ANTHROPIC_BASE_URL";
+    assert_eq!(error.message, words);
 }
 
 #[tokio::test]
@@ -102,4 +143,5 @@ async fn an_endless_error_body_is_read_to_its_bound() {
 async fn a_redirect_is_not_followed() {
     let error = failure(Script::new("307 Temporary Redirect", &[("location", "/elsewhere")])).await;
     assert_eq!((error.code.as_str(), error.retry), ("http_307", Retry::Never));
+    assert_eq!(error.message, "Claude has moved (307 Temporary Redirect); check ANTHROPIC_BASE_URL");
 }
