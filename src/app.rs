@@ -16,9 +16,9 @@ use crate::engine::{Engine, EngineSettings, EngineTasks};
 use crate::event_log::EventLog;
 use crate::http::{self, ApiSettings, OpenStreams, ServeSettings};
 use crate::hub::Hub;
-use crate::pipeline::{BrandIntelligence, Registry};
+use crate::pipeline::{BrandExtraction, BrandIntelligence, CompetitorAnalysis, PageDiscovery, Registry};
 use crate::store::{self, Store, StoreError, StoreSettings};
-use crate::upstream::{ClaudeClient, GtmClient, UpstreamError};
+use crate::upstream::{ClaudeClient, ForeplayClient, GtmClient, UpstreamError};
 
 /// A comment is sent on a stream after this much silence; the spec's own number (WHATWG HTML, section 9.2.7).
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -196,7 +196,14 @@ fn registry(config: &Config) -> Result<Registry, StartError> {
         .claude_key()
         .map(|key| ClaudeClient::new(config.anthropic_base_url.clone(), key, config.anthropic_model.clone()))
         .transpose()?;
-    Ok(Registry::new(vec![Arc::new(BrandIntelligence { gtm, claude })]))
+    let foreplay =
+        config.foreplay_key().map(|key| ForeplayClient::new(config.foreplay_base_url.clone(), key)).transpose()?;
+    Ok(Registry::new(vec![
+        Arc::new(BrandIntelligence { gtm: gtm.clone(), claude: claude.clone() }),
+        Arc::new(CompetitorAnalysis { foreplay, claude }),
+        Arc::new(BrandExtraction { gtm: gtm.clone() }),
+        Arc::new(PageDiscovery { gtm }),
+    ]))
 }
 
 fn engine_settings(config: &Config, options: AppOptions) -> EngineSettings {

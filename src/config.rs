@@ -71,6 +71,12 @@ pub struct Config {
     /// Brand-analysis API
     #[arg(long, env, default_value = "https://gtm.edwinlovett.com")]
     pub gtm_base_url: Url,
+    /// Ad library
+    #[arg(long, env, default_value = "https://public.api.foreplay.co")]
+    pub foreplay_base_url: Url,
+    /// The ad library's key; without it competitor_analysis is refused
+    #[arg(long, env, hide_env_values = true, value_parser = api_key)]
+    pub foreplay_api_key: Option<ApiKey>,
     /// Claude, or a gateway with the same API
     #[arg(long, env, default_value = "https://api.anthropic.com")]
     pub anthropic_base_url: Url,
@@ -227,6 +233,11 @@ impl Config {
             .or_else(|| other("VITE_CLAUDE_API_KEY"))
     }
 
+    /// The ad library's key, if it is set.
+    pub fn foreplay_key(&self) -> Option<ApiKey> {
+        self.foreplay_api_key.clone().filter(|key| !key.is_empty())
+    }
+
     /// How long a silent worker keeps its job.
     pub fn lease(&self) -> Duration {
         Duration::from_secs(self.lease_seconds.into())
@@ -271,7 +282,14 @@ mod tests {
 
     #[test]
     fn secrets_print_as_dots() {
-        let config = parse(&["--database-url", "postgres://me:hunter2@db/x", "--anthropic-api-key", "sk-ant-hunter2"]);
+        let config = parse(&[
+            "--database-url",
+            "postgres://me:hunter2@db/x",
+            "--anthropic-api-key",
+            "sk-ant-hunter2",
+            "--foreplay-api-key",
+            "hunter2",
+        ]);
         assert!(!format!("{config:?}").contains("hunter2"));
     }
 

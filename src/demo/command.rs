@@ -15,6 +15,8 @@ pub fn configured(mut config: Config, stand_ins: &StandIns) -> Config {
     config.gtm_base_url = stand_ins.gtm.base_url();
     config.anthropic_base_url = stand_ins.claude.base_url();
     config.anthropic_api_key = Some(ApiKey::new("simulated"));
+    config.foreplay_base_url = stand_ins.foreplay.base_url();
+    config.foreplay_api_key = Some(ApiKey::new("simulated"));
     if config.database_url == DatabaseUrl::default() {
         config.database_url = DatabaseUrl::new(DATABASE);
     }

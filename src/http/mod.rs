@@ -20,6 +20,7 @@ mod error;
 mod events;
 mod health;
 mod jobs;
+mod metrics;
 mod query;
 mod serve;
 mod wire;
@@ -68,6 +69,7 @@ impl OpenStreams {
 
 /// All routes, and the streams that they open. Whatever the routes do not know is answered with the contract's JSON error.
 pub fn router(engine: Engine, settings: ApiSettings) -> (Router, OpenStreams) {
+    metrics::start();
     let streams = OpenStreams::up_to(settings.max_streams);
     let router = routes(Api { engine, settings, streams: streams.clone() });
     (router, streams)
@@ -85,6 +87,7 @@ fn routes(api: Api) -> Router {
         .route("/api/job-types", get(jobs::job_types))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::text))
         .route("/", get(dashboard::page))
         .route("/static/{*path}", get(dashboard::asset))
         .fallback(error::unknown_route)

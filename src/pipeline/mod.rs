@@ -12,17 +12,23 @@ use crate::upstream::{Retry, UpstreamError};
 use crate::write::{Failure, JobResult};
 
 mod answer;
+mod brand_extraction;
 mod brand_intelligence;
+mod competitor_analysis;
 mod context;
 mod input;
+mod page_discovery;
 mod prompt;
 mod question;
 mod schema;
 mod usage;
 
+pub use brand_extraction::BrandExtraction;
 pub use brand_intelligence::BrandIntelligence;
+pub use competitor_analysis::CompetitorAnalysis;
 pub use context::Context;
 pub use input::{Input, InputKind, InvalidInput, validate};
+pub use page_discovery::PageDiscovery;
 
 /// The work of one job type.
 #[async_trait]

@@ -65,6 +65,14 @@ impl TestDatabase {
         }
     }
 
+    /// An id as it stands in a query.
+    pub fn id_literal(&self, id: Uuid) -> String {
+        match &self.place {
+            Place::Sqlite(_) => format!("x'{}'", id.simple()),
+            Place::Postgres { .. } => format!("'{id}'"),
+        }
+    }
+
     /// The number that a query answers.
     pub async fn number(&self, sql: &str) -> i64 {
         let sql = AssertSqlSafe(sql.to_owned());

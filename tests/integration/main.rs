@@ -14,6 +14,7 @@ mod disconnects;
 mod fence;
 mod full_disk;
 mod harness;
+mod job_types;
 mod layers;
 mod limits;
 mod locked_file;

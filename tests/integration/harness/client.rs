@@ -42,7 +42,12 @@ impl Client {
 
     /// Starts a brand-intelligence job for the site; answers its id.
     pub async fn start(&self, site: &str) -> String {
-        let body = json!({"brand_id": self.brand_id, "job_type": "brand_intelligence", "input_data": {"url": site}});
+        self.start_job("brand_intelligence", &json!({"url": site})).await
+    }
+
+    /// Starts a job for the client's brand; answers its id.
+    pub async fn start_job(&self, job_type: &str, input_data: &Value) -> String {
+        let body = json!({"brand_id": self.brand_id, "job_type": job_type, "input_data": input_data});
         let (status, answer) = self.start_with(&body).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
         answer["job_id"].as_str().expect("the answer has an id").to_owned()

@@ -61,6 +61,8 @@ pub fn flags(database_url: &str, stand_ins: &StandIns) -> Vec<String> {
         ("--gtm-base-url", stand_ins.gtm.base_url().to_string()),
         ("--anthropic-base-url", stand_ins.claude.base_url().to_string()),
         ("--anthropic-api-key", "a-key-for-tests".to_owned()),
+        ("--foreplay-base-url", stand_ins.foreplay.base_url().to_string()),
+        ("--foreplay-api-key", "another-key-for-tests".to_owned()),
     ];
     pairs.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
 }
