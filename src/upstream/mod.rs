@@ -13,6 +13,7 @@ mod key;
 mod text;
 
 pub mod claude;
+pub mod foreplay;
 pub mod gtm;
 pub mod sse;
 
@@ -25,6 +26,7 @@ pub use claude::{
     AnswerContent, ClaudeAnswer, ClaudeClient, ClaudeEvent, ClaudeLimits, ClaudePrompt, ClaudeUsage, Revision, cost_usd,
 };
 pub use error::{Retry, UpstreamError};
-pub use gtm::{AnalyzeBrand, GtmClient, GtmEvent, GtmLimits, GtmProgress};
+pub use foreplay::{AdPage, AdSearch, ForeplayClient, ForeplayLimits};
+pub use gtm::{AnalyzeBrand, DiscoverPages, DocumentLimits, ExtractBrand, GtmClient, GtmEvent, GtmLimits, GtmProgress};
 pub use key::ApiKey;
 pub use sse::{SseDecoder, SseEvent, SseLimitExceeded, SseLimits};

@@ -77,6 +77,8 @@ pub(super) struct RawServer {
 pub(super) struct Request {
     /// The request line and the headers, in lower case.
     pub(super) head: String,
+    /// The path and query of the request line as they were sent.
+    pub(super) target: String,
     pub(super) body: String,
 }
 
@@ -131,6 +133,11 @@ impl RawServer {
         }
     }
 
+    /// How many connections are open whose request has come.
+    pub(super) fn open(&self) -> usize {
+        *self.open.borrow()
+    }
+
     /// Waits until every client has closed its connection.
     pub(super) async fn all_closed(&mut self) {
         within_deadline(self.open.wait_for(|&open| open == 0)).await.unwrap();
@@ -147,14 +154,16 @@ async fn read_request(socket: &TcpStream) -> Request {
     loop {
         let text = String::from_utf8_lossy(&bytes);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let target = head.split(' ').nth(1).unwrap_or("").to_owned();
             let head = head.to_lowercase();
             let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
             if body.len() >= length.unwrap_or(0) {
-                return Request { body: body.to_owned(), head };
+                return Request { body: body.to_owned(), head, target };
             }
         }
         if read(socket, &mut bytes).await == 0 {
-            return Request { head: "closed before the request was complete".into(), body: String::new() };
+            let (target, body) = (String::new(), String::new());
+            return Request { head: "closed before the request was complete".into(), target, body };
         }
     }
 }

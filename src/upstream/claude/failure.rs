@@ -60,12 +60,15 @@ async fn of_status(status: StatusCode, response: Response, client: &ClaudeClient
     let headers = response.headers().clone();
     let body: ErrorBody = serde_json::from_slice(&http::error_body(response).await).unwrap_or_default();
     let request_id = request_id(&headers).or_else(|| shown_id(body.request_id));
+    // A gateway may repeat a part of the key that it refuses.
+    let refused_key = status == StatusCode::UNAUTHORIZED;
+    let logged = if refused_key { String::new() } else { client.api_key.strike_from(&said(&body.error)) };
     tracing::warn!(
         upstream = UPSTREAM,
         status = status.as_u16(),
         error_type = text::clean(body.error.kind.as_deref().unwrap_or(""), 100),
         request_id,
-        said = client.api_key.strike_from(&said(&body.error)),
+        said = logged,
         "the upstream answered with an error"
     );
     UpstreamError {

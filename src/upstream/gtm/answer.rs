@@ -3,17 +3,16 @@
 
 use std::time::Duration;
 
-use reqwest::header::CONTENT_TYPE;
 use reqwest::{Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::deadline::Deadline;
-use super::super::error::{Retry, UpstreamError};
+use super::super::error::{Retry, TRY_LATER, UpstreamError};
 use super::super::sse::SseLimitExceeded;
 use super::super::{http, json, text};
 use super::complaint::{Complaint, no_data};
 use super::dialect::{self, Meaning};
-use super::{SPEAKER, UPSTREAM, connection_failed};
+use super::{SPEAKER, UPSTREAM};
 
 /// How a good answer is to be read.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,62 +27,64 @@ pub(super) async fn accept(response: Response) -> Result<Response, UpstreamError
     if response.status().is_success() {
         return Ok(response);
     }
-    let error = status_error(response.status(), http::retry_after(response.headers()));
-    let body = http::error_body(response).await;
-    Err(match json::parse(&String::from_utf8_lossy(&body)) {
+    let status = response.status();
+    let error = status_error(status, http::retry_after(response.headers()));
+    let error = match json::parse_body(&http::error_body(response).await) {
         Ok(Value::Object(body)) => Complaint::read(&body).added_to(error),
         _ => error,
-    })
+    };
+    tracing::warn!(
+        upstream = UPSTREAM,
+        status = status.as_u16(),
+        error_type = error.code,
+        said = error.message,
+        "the upstream answered with an error"
+    );
+    Err(error)
 }
 
 /// By the content type; an answer without one, or with one that says little, is read as events.
 pub(super) fn kind(response: &Response) -> Result<AnswerKind, UpstreamError> {
-    let stated = response.headers().get(CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or(""));
-    let essence = stated.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    match essence.as_str() {
+    match http::content_type(response).as_str() {
         "text/event-stream" | "" | "text/plain" | "application/octet-stream" => Ok(AnswerKind::Events),
         json if json == "application/json" || json.ends_with("+json") => Ok(AnswerKind::Document),
         other => {
-            let words = format!("{SPEAKER} answered with {} instead of an analysis", text::clean(other, 100));
+            let other = text::clean(other, 100);
+            let words = format!("{SPEAKER} answered with {other} instead of an analysis; {TRY_LATER}");
             Err(UpstreamError::new(UPSTREAM, "unexpected_content_type", words, Retry::Backoff))
         }
     }
 }
 
-/// Reads an answer that is one JSON document of at most `limit` bytes.
-pub(super) async fn document(
-    mut response: Response,
+/// Reads an analysis that is one JSON document of at most `limit` bytes.
+pub(super) async fn analysis(response: Response, deadline: &Deadline, limit: usize) -> Result<Value, UpstreamError> {
+    match dialect::of_document(object(response, deadline, limit).await?) {
+        Meaning::Complete(result) => Ok(result),
+        Meaning::Failed(error) => Err(error),
+        Meaning::Progress(_) | Meaning::Words(_) => Err(no_data()),
+    }
+}
+
+/// Reads an answer that is one JSON object of at most `limit` bytes.
+pub(super) async fn object(
+    response: Response,
     deadline: &Deadline,
     limit: usize,
-) -> Result<Value, UpstreamError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = deadline.wait(response.chunk()).await?.map_err(connection_failed)? {
-        if body.len() + chunk.len() > limit {
-            return Err(oversized(format!("the answer is larger than {limit} bytes")));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let text = String::from_utf8_lossy(&body);
-    match json::parse(text.strip_prefix('\u{feff}').unwrap_or(&text)) {
-        Ok(Value::Object(data)) => match dialect::of_document(data) {
-            Meaning::Complete(result) => Ok(result),
-            Meaning::Failed(error) => Err(error),
-            Meaning::Progress(_) | Meaning::Words(_) => Err(no_data()),
-        },
-        _ => {
-            let words = format!("{SPEAKER} answered with JSON that is no analysis");
-            Err(UpstreamError::new(UPSTREAM, "invalid_answer", words, Retry::Backoff))
-        }
+) -> Result<Map<String, Value>, UpstreamError> {
+    match json::parse_body(&http::body(response, deadline, limit).await?) {
+        Ok(Value::Object(object)) => Ok(object),
+        _ => Err(invalid("JSON that is no analysis")),
     }
 }
 
-/// A stream beyond its limits would be so again.
+/// An answer that cannot be what was asked for.
+pub(super) fn invalid(what: &str) -> UpstreamError {
+    let words = format!("{SPEAKER} answered with {what}; {TRY_LATER}");
+    UpstreamError::new(UPSTREAM, "invalid_answer", words, Retry::Backoff)
+}
+
 pub(super) fn too_large(exceeded: SseLimitExceeded) -> UpstreamError {
-    oversized(exceeded.to_string())
-}
-
-fn oversized(what: String) -> UpstreamError {
-    UpstreamError::new(UPSTREAM, "answer_too_large", format!("{SPEAKER} sent too much: {what}"), Retry::Never)
+    http::too_large(UPSTREAM, SPEAKER, &exceeded.to_string())
 }
 
 fn status_error(status: StatusCode, wait: Option<Duration>) -> UpstreamError {
@@ -92,12 +93,16 @@ fn status_error(status: StatusCode, wait: Option<Duration>) -> UpstreamError {
         StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => "upstream_timeout".into(),
         other => format!("http_{}", other.as_u16()),
     };
-    let words = if status.is_redirection() {
-        format!("{SPEAKER} has moved ({status}); check GTM_BASE_URL")
-    } else {
-        format!("{SPEAKER} answered {status}")
+    let retry = status_retry(status, wait);
+    let words = match (status, retry) {
+        _ if status.is_redirection() => format!("{SPEAKER} has moved ({status}); check GTM_BASE_URL"),
+        (StatusCode::NOT_FOUND, _) => {
+            format!("{SPEAKER} answered {status}; check the site's address and GTM_BASE_URL")
+        }
+        (_, Retry::Never) => format!("{SPEAKER} answered {status}; check the site's address"),
+        (_, Retry::Backoff | Retry::After(_)) => format!("{SPEAKER} answered {status}; {TRY_LATER}"),
     };
-    UpstreamError::new(UPSTREAM, code, words, status_retry(status, wait))
+    UpstreamError::new(UPSTREAM, code, words, retry)
 }
 
 fn status_retry(status: StatusCode, wait: Option<Duration>) -> Retry {

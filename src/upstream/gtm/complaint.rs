@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::super::error::{Retry, UpstreamError};
+use super::super::error::{Retry, TRY_LATER, UpstreamError};
 use super::super::{http, text};
 use super::{NO_DATA, UPSTREAM};
 
@@ -16,6 +16,13 @@ pub(super) struct Complaint {
     code: Option<String>,
     retryable: Option<bool>,
     wait: Option<Duration>,
+}
+
+/// The name of a failure that gtm does not name.
+#[derive(Clone, Copy)]
+pub(super) struct Untold {
+    pub(super) code: &'static str,
+    pub(super) words: &'static str,
 }
 
 impl Complaint {
@@ -43,17 +50,18 @@ impl Complaint {
         Self { message, ..Self::default() }
     }
 
-    /// The failure that an event or a document reports. What gtm recommends counts; else its code; an unknown code may
-    /// be tried again.
-    pub(super) fn into_error(self) -> UpstreamError {
+    /// The failure that an event or a document reports; `untold` is what it is called where gtm says only that it failed.
+    /// What gtm recommends counts; else its code; an unknown code may be tried again.
+    pub(super) fn into_error(self, untold: Untold) -> UpstreamError {
         let retryable = self.verdict().unwrap_or(true);
         let retry = match self.wait {
             _ if !retryable => Retry::Never,
             Some(wait) => Retry::After(wait.min(http::LONGEST_RETRY_AFTER)),
             None => Retry::Backoff,
         };
-        let code = self.code.unwrap_or_else(|| "analysis_failed".into());
-        UpstreamError::new(UPSTREAM, code, self.message.unwrap_or_else(|| "The brand analysis failed".into()), retry)
+        let code = self.code.unwrap_or_else(|| untold.code.into());
+        let words = self.message.unwrap_or_else(|| format!("{}; {TRY_LATER}", untold.words));
+        UpstreamError::new(UPSTREAM, code, words, retry)
     }
 
     /// The failure that a status before the stream stands for, unless gtm says more. What it says can make the failure
@@ -92,5 +100,5 @@ fn known_code(code: &str) -> Option<bool> {
 
 /// An end that brings no result.
 pub(super) fn no_data() -> UpstreamError {
-    UpstreamError::new(UPSTREAM, "no_data", NO_DATA, Retry::Backoff)
+    UpstreamError::new(UPSTREAM, "no_data", format!("{NO_DATA}; {TRY_LATER}"), Retry::Backoff)
 }

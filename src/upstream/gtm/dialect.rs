@@ -11,7 +11,7 @@ use super::super::error::UpstreamError;
 use super::super::sse::SseEvent;
 use super::super::{json, text};
 use super::GtmProgress;
-use super::complaint::{Complaint, no_data};
+use super::complaint::{Complaint, Untold, no_data};
 
 /// What one event means.
 #[derive(Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub(super) enum Meaning {
     Complete(Value),
     Failed(UpstreamError),
 }
+
+const UNTOLD: Untold = Untold { code: "analysis_failed", words: "The brand analysis failed" };
 
 const DONE: [&str; 5] = ["complete", "completed", "done", "result", "finished"];
 const FAILED: [&str; 2] = ["error", "failed"];
@@ -63,7 +65,7 @@ fn of_object(name: Option<&str>, data: Map<String, Value>) -> Meaning {
         .to_ascii_lowercase();
     let done = DONE.contains(&name.as_str());
     if FAILED.contains(&name.as_str()) || says_no(&data) || (has_error(&data) && !done) {
-        Meaning::Failed(Complaint::read(&data).into_error())
+        Meaning::Failed(Complaint::read(&data).into_error(UNTOLD))
     } else if done {
         completion(data)
     } else {
@@ -75,7 +77,7 @@ fn of_object(name: Option<&str>, data: Map<String, Value>) -> Meaning {
 fn of_text(name: Option<&str>, said: &str) -> Meaning {
     let shown = shown(said);
     if name.is_some_and(|name| FAILED.contains(&name.to_ascii_lowercase().as_str())) {
-        return Meaning::Failed(Complaint::said(shown).into_error());
+        return Meaning::Failed(Complaint::said(shown).into_error(UNTOLD));
     }
     Meaning::Words(shown)
 }
@@ -86,7 +88,7 @@ fn shown(said: &str) -> Option<String> {
     (!shown.is_empty() && !shown.starts_with('{')).then_some(shown)
 }
 
-fn says_no(data: &Map<String, Value>) -> bool {
+pub(super) fn says_no(data: &Map<String, Value>) -> bool {
     data.get("success") == Some(&Value::Bool(false))
 }
 
@@ -107,7 +109,7 @@ fn completion(mut data: Map<String, Value>) -> Meaning {
         _ => data,
     };
     if says_no(&result) {
-        Meaning::Failed(Complaint::read(&result).into_error())
+        Meaning::Failed(Complaint::read(&result).into_error(UNTOLD))
     } else if result.keys().all(|key| ENVELOPE.contains(&key.as_str())) {
         Meaning::Failed(no_data())
     } else {

@@ -1,4 +1,5 @@
-//! The client of gtm's streaming brand analysis, `POST /api/analyze-brand-enhanced`.
+//! The client of gtm: the streaming brand analysis, `POST /api/analyze-brand-enhanced`, and in `documents` the two calls
+//! that are answered at once.
 //! It sends each request once, stores nothing, and leaves the meaning of an analysis to the pipeline.
 //!
 //! The stream is read with the crate's own decoder: what this upstream sends (a byte order mark, a last event without
@@ -7,6 +8,7 @@
 mod answer;
 mod complaint;
 mod dialect;
+mod documents;
 
 use std::time::Duration;
 
@@ -16,12 +18,14 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use url::Url;
 
+pub use self::documents::{DiscoverPages, DocumentLimits, ExtractBrand};
+
 use self::answer::AnswerKind;
 use self::dialect::Meaning;
 use super::deadline::Deadline;
-use super::error::{Retry, UpstreamError};
-use super::http;
+use super::error::{Retry, TRY_LATER, UpstreamError};
 use super::sse::{SseDecoder, SseLimits};
+use super::{call, http};
 
 const UPSTREAM: &str = "gtm";
 const SPEAKER: &str = "The brand analysis service";
@@ -34,24 +38,38 @@ const NO_DATA: &str = "No brand analysis data received";
 pub struct GtmClient {
     http: reqwest::Client,
     analyze_brand: Url,
+    extract_brand: Url,
+    discover_pages: Url,
     limits: GtmLimits,
 }
 
-/// The bounds on one analysis.
+/// The bounds on one call.
 #[derive(Clone, Copy, Debug)]
 pub struct GtmLimits {
-    /// Sizes of the answer; `event_bytes` bounds an answer that is one JSON document, too.
+    /// Sizes of an analysis; `event_bytes` bounds an answer that is one JSON document, too.
     pub sse: SseLimits,
-    /// The longest silence, comments not counting as silence.
+    /// The longest silence in an analysis, comments not counting as silence.
     pub idle: Duration,
-    /// The longest call, from the request to the result.
+    /// The longest analysis, from the request to the result.
     pub total: Duration,
+    /// The bounds of [`GtmClient::extract_brand`].
+    pub extract_brand: DocumentLimits,
+    /// The bounds of [`GtmClient::discover_pages`].
+    pub discover_pages: DocumentLimits,
 }
 
 impl Default for GtmLimits {
-    /// 8 MiB an event, 64 MiB a stream, 60 s of silence, 180 s in all (the origin application's deadline).
+    /// An analysis: 8 MiB an event, 64 MiB a stream, 60 s of silence, 180 s in all. An extraction: 32 MiB, since it may
+    /// hold a picture, 60 s. A discovery of pages: 16 MiB, 120 s. The times are those of the origin application.
     fn default() -> Self {
-        Self { sse: SseLimits::default(), idle: Duration::from_secs(60), total: Duration::from_secs(180) }
+        const MIB: usize = 1024 * 1024;
+        Self {
+            sse: SseLimits::default(),
+            idle: Duration::from_secs(60),
+            total: Duration::from_secs(180),
+            extract_brand: DocumentLimits { bytes: 32 * MIB, total: Duration::from_secs(60) },
+            discover_pages: DocumentLimits { bytes: 16 * MIB, total: Duration::from_secs(120) },
+        }
     }
 }
 
@@ -95,8 +113,16 @@ impl GtmClient {
 
     /// As [`GtmClient::new`], with other limits.
     pub fn with_limits(base_url: Url, limits: GtmLimits) -> Result<Self, UpstreamError> {
-        let analyze_brand = http::endpoint(UPSTREAM, "GTM_BASE_URL", &base_url, &["api", "analyze-brand-enhanced"])?;
-        Ok(Self { http: http::client(UPSTREAM, &base_url, limits.idle)?, analyze_brand, limits })
+        let endpoint = |name| http::endpoint(UPSTREAM, "GTM_BASE_URL", &base_url, &["api", name]);
+        // The answers that come at once are preceded by a silence as long as the work takes.
+        let silence = limits.idle.max(limits.extract_brand.total).max(limits.discover_pages.total);
+        Ok(Self {
+            http: http::client(UPSTREAM, &base_url, silence)?,
+            analyze_brand: endpoint("analyze-brand-enhanced")?,
+            extract_brand: endpoint("extract-brand")?,
+            discover_pages: endpoint("discover-brand-pages")?,
+            limits,
+        })
     }
 
     /// Analyses a brand's site: any number of progress events, then the result or an error, then the end.
@@ -107,13 +133,18 @@ impl GtmClient {
         &self,
         request: AnalyzeBrand,
     ) -> impl Stream<Item = Result<GtmEvent, UpstreamError>> + Send + use<> {
-        let client = self.clone();
+        let answer = self.clone().analyze(request);
+        call::counted_stream(UPSTREAM, answer, |event| matches!(event, GtmEvent::Complete(_)))
+    }
+
+    fn analyze(self, request: AnalyzeBrand) -> impl Stream<Item = Result<GtmEvent, UpstreamError>> + Send {
+        let client = self;
         try_stream! {
             let deadline = Deadline::start(UPSTREAM, SPEAKER, client.limits.idle, client.limits.total);
             let response = deadline.wait(client.post(&request).send()).await?;
             let response = answer::accept(response.map_err(connection_failed)?).await?;
             if answer::kind(&response)? == AnswerKind::Document {
-                yield GtmEvent::Complete(answer::document(response, &deadline, client.limits.sse.event_bytes).await?);
+                yield GtmEvent::Complete(answer::analysis(response, &deadline, client.limits.sse.event_bytes).await?);
                 return;
             }
 
@@ -206,7 +237,7 @@ fn last_word(decoder: SseDecoder, failure: UpstreamError) -> Result<Value, Upstr
 }
 
 fn ended_early() -> UpstreamError {
-    UpstreamError::new(UPSTREAM, "stream_ended_early", NO_DATA, Retry::Backoff)
+    UpstreamError::new(UPSTREAM, "stream_ended_early", format!("{NO_DATA}; {TRY_LATER}"), Retry::Backoff)
 }
 
 fn connection_cut(error: reqwest::Error) -> UpstreamError {

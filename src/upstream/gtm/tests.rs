@@ -3,8 +3,14 @@
 use futures_util::{StreamExt as _, pin_mut};
 use serde_json::json;
 
+use super::super::metrics_text::MetricsText;
 use super::super::raw_server::{RawServer, Script, within_deadline};
 use super::*;
+
+mod documents;
+
+/// The wording of an end without a result, as a person sees it.
+const NO_DATA_YET: &str = "No brand analysis data received; a later try may succeed";
 
 /// A stream, and what is to be heard of it.
 struct Sample {
@@ -219,12 +225,12 @@ async fn an_early_end_is_a_failure_that_may_be_tried_again() {
     let error = failure(begun()).await;
     assert_eq!(
         (error.code.as_str(), error.message.as_str(), error.retry),
-        ("stream_ended_early", NO_DATA, Retry::Backoff)
+        ("stream_ended_early", NO_DATA_YET, Retry::Backoff)
     );
     let error = failure(Script::events()).await;
     assert_eq!(
         (error.code.as_str(), error.message.as_str(), error.retry),
-        ("stream_ended_early", NO_DATA, Retry::Backoff)
+        ("stream_ended_early", NO_DATA_YET, Retry::Backoff)
     );
     let error = failure(begun().then_cut()).await;
     assert_eq!((error.code.as_str(), error.retry), ("connection_lost", Retry::Backoff));
@@ -260,7 +266,11 @@ async fn an_answer_beyond_its_limits_ends_the_call() {
     let limits = GtmLimits { sse, ..GtmLimits::default() };
     let endless = failure_with(Script::events().then_repeat("data: x"), limits).await;
     assert_eq!((endless.code.as_str(), endless.retry), ("answer_too_large", Retry::Never));
-    assert!(endless.message.contains("1000 bytes"), "{}", endless.message);
+    assert_eq!(
+        endless.message,
+        "The brand analysis service sent too much: one event is larger than 1000 bytes; start the job again with less to \
+         read"
+    );
     let flood = analyze_with(Script::events().then_repeat("data: x\n\n"), limits).await;
     let error = flood.last().unwrap().clone().unwrap_err();
     assert_eq!((flood.len(), error.code.as_str()), (5000 / 9 + 1, "answer_too_large"));
@@ -297,9 +307,17 @@ async fn a_json_answer_is_the_result() {
     assert_eq!(analyze(json(inner)).await, [Ok(GtmEvent::Complete(json!({"brand_name": "x"})))]);
     for (body, code, message) in [
         ("{\"success\":false,\"error\":\"no pages\"}", "analysis_failed", "no pages"),
-        ("{}", "no_data", NO_DATA),
-        ("[]", "invalid_answer", "The brand analysis service answered with JSON that is no analysis"),
-        ("{\"brand", "invalid_answer", "The brand analysis service answered with JSON that is no analysis"),
+        ("{}", "no_data", NO_DATA_YET),
+        (
+            "[]",
+            "invalid_answer",
+            "The brand analysis service answered with JSON that is no analysis; a later try may succeed",
+        ),
+        (
+            "{\"brand",
+            "invalid_answer",
+            "The brand analysis service answered with JSON that is no analysis; a later try may succeed",
+        ),
     ] {
         let error = failure(json(body)).await;
         assert_eq!((error.code.as_str(), error.message.as_str(), error.retry), (code, message, Retry::Backoff));
@@ -312,7 +330,10 @@ async fn a_web_page_is_no_analysis() {
     let page = Script::new("200 OK", &[("content-type", "text/html")]).chunk("<h1>Maintenance</h1>");
     let error = failure(page).await;
     assert_eq!((error.code.as_str(), error.retry), ("unexpected_content_type", Retry::Backoff));
-    assert_eq!(error.message, "The brand analysis service answered with text/html instead of an analysis");
+    assert_eq!(
+        error.message,
+        "The brand analysis service answered with text/html instead of an analysis; a later try may succeed"
+    );
 }
 
 #[tokio::test]
@@ -341,8 +362,18 @@ async fn each_status_says_whether_to_try_again() {
     ] {
         let error = failure(Script::new(status, headers).chunk("<html>nothing to parse</html>")).await;
         assert_eq!((error.code.as_str(), error.retry), (code, retry), "{status} {headers:?}");
-        assert!(error.message.contains(status), "{}", error.message);
+        let advice = match (status.split(' ').next().unwrap(), retry) {
+            ("307", _) => format!("The brand analysis service has moved ({status}); check GTM_BASE_URL"),
+            ("404", _) => answered(status, "check the site's address and GTM_BASE_URL"),
+            (_, Retry::Never) => answered(status, "check the site's address"),
+            _ => answered(status, "a later try may succeed"),
+        };
+        assert_eq!(error.message, advice);
     }
+}
+
+fn answered(status: &str, advice: &str) -> String {
+    format!("The brand analysis service answered {status}; {advice}")
 }
 
 #[tokio::test]
@@ -373,5 +404,22 @@ async fn an_upstream_that_is_not_there_may_be_tried_again() {
     let items: Vec<_> = GtmClient::new(url).unwrap().analyze_brand(example()).collect().await;
     let error = items[0].clone().unwrap_err();
     assert_eq!((error.code.as_str(), error.retry), ("upstream_unreachable", Retry::Backoff));
-    assert_eq!(error.message, "The brand analysis service could not be reached");
+    assert_eq!(error.message, "The brand analysis service could not be reached; a later try may succeed");
+}
+
+#[tokio::test]
+async fn an_analysis_is_counted_once_however_it_ends() {
+    let metrics = MetricsText::new();
+    let _recording = metrics.record();
+    analyze(Script::events().chunk(SAMPLES[0].text)).await;
+    failure(Script::events()).await;
+    failure(Script::new("200 OK", &[("content-type", "text/html")])).await;
+    let outcomes = ["ok", "unavailable", "invalid_answer"].map(|outcome| metrics.calls("gtm", outcome));
+    assert_eq!((outcomes, metrics.all_calls()), ([1, 1, 1], 3));
+
+    let server = RawServer::start(Script::events().chunk("data: {\"progress\":5}\n\n").then_hold()).await;
+    let mut stream = Box::pin(GtmClient::new(server.url()).unwrap().analyze_brand(example()));
+    assert!(stream.next().await.unwrap().is_ok());
+    drop(stream);
+    assert_eq!((metrics.calls("gtm", "cancelled"), metrics.all_calls()), (1, 4));
 }
