@@ -98,6 +98,8 @@ struct Script {
     /// The delay before each event but the first.
     pace: Duration,
     requests: VecDeque<RecordedRequest>,
+    /// Requests by path; the routes are few.
+    calls: BTreeMap<String, usize>,
 }
 
 impl Control {
@@ -121,6 +123,10 @@ impl Control {
         self.locked().requests.iter().cloned().collect()
     }
 
+    pub(super) fn calls_to(&self, path: &str) -> usize {
+        self.locked().calls.get(path).copied().unwrap_or_default()
+    }
+
     pub(super) async fn wait_until(&self, condition: impl Fn(&Counts) -> bool, deadline: Duration) -> bool {
         let mut counts = self.counts.subscribe();
         tokio::time::timeout(deadline, counts.wait_for(|counts| condition(counts))).await.is_ok()
@@ -133,6 +139,7 @@ impl Control {
             if script.requests.len() == MAX_RECORDED {
                 script.requests.pop_front();
             }
+            *script.calls.entry(request.path.clone()).or_default() += 1;
             script.requests.push_back(request);
             (script.queue.pop_front().unwrap_or_else(|| script.default.clone()), script.pace)
         };

@@ -88,6 +88,11 @@ impl<A: Api> StandIn<A> {
         self.control.requests()
     }
 
+    /// How many requests came to the main endpoint with this path, such as `/api/extract-brand`.
+    pub fn calls_to(&self, path: &str) -> usize {
+        self.control.calls_to(path)
+    }
+
     /// Queues a behaviour: each call takes the one at the front, and the default serves when there is none.
     pub fn script(&self, behaviour: Behaviour) {
         self.control.script(behaviour);
@@ -175,9 +180,8 @@ mod tests {
     ) -> Response {
         let admitted = control.admit(RecordedRequest::new(&method, &uri, &headers, &body));
         let events = (1..=3).map(|number| event("count", &json!(number)));
-        respond(admitted, reset, || {
-            Answer::events(futures_util::stream::iter(events.collect::<Vec<_>>())).with_preamble(": ok\n\n")
-        })
+        let answer = Answer::events(futures_util::stream::iter(events.collect::<Vec<_>>())).with_preamble(": ok\n\n");
+        respond(admitted, reset, || std::future::ready(answer)).await
     }
 
     async fn post(stand_in: &StandIn<Counting>) -> reqwest::Response {
@@ -212,6 +216,7 @@ mod tests {
         assert!(all_closed(&stand_in).await);
         assert_eq!((stand_in.calls(), stand_in.open_requests()), (1, 0));
         assert_eq!(stand_in.requests()[0].body, json!({"a": 1}));
+        assert_eq!((stand_in.calls_to("/"), stand_in.calls_to("/elsewhere")), (1, 0));
     }
 
     #[tokio::test]

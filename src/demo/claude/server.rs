@@ -59,7 +59,7 @@ async fn messages(
 ) -> Response {
     let admitted = server.control.admit(RecordedRequest::new(&method, &uri, &headers, &body));
     let number = server.answers.fetch_add(1, Ordering::Relaxed) + 1;
-    respond(admitted, reset, || answer(number, &headers, &body))
+    respond(admitted, reset, || std::future::ready(answer(number, &headers, &body))).await
 }
 
 fn answer(number: u64, headers: &HeaderMap, body: &[u8]) -> Answer {

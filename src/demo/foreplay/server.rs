@@ -20,6 +20,8 @@ use std::time::Duration;
 
 /// What the made-up account starts with; an ad costs one.
 const TOTAL_CREDITS: u64 = 10_000;
+/// How many times the pace passes before an answer, so that a person sees the step.
+const LEAD_IN: u32 = 6;
 
 /// The ad library (`GET /api/discovery/ads`, `GET /api/usage`).
 #[derive(Debug)]
@@ -56,15 +58,8 @@ async fn discover(
     headers: HeaderMap,
 ) -> Response {
     let admitted = server.control.admit(RecordedRequest::new(&method, &uri, &headers, &[]));
-    respond(admitted, reset, || match server.page(&headers, uri.query().unwrap_or_default()) {
-        Ok((page, remaining)) => Answer::json(StatusCode::OK, &found(&page))
-            .with_header("x-credits-remaining", remaining)
-            .with_header("x-credit-cost", page.ads.len()),
-        Err((status, message)) => {
-            let (status, body) = refused(status, &message);
-            Answer::json(status, &body)
-        }
-    })
+    let answer = || server.answer(&headers, uri.query().unwrap_or_default());
+    respond(admitted, reset, || std::future::ready(answer())).await
 }
 
 async fn usage(State(server): State<Server>, headers: HeaderMap) -> Response {
@@ -84,6 +79,19 @@ async fn usage(State(server): State<Server>, headers: HeaderMap) -> Response {
 }
 
 impl Server {
+    fn answer(&self, headers: &HeaderMap, query: &str) -> Answer {
+        match self.page(headers, query) {
+            Ok((page, remaining)) => Answer::json(StatusCode::OK, &found(&page))
+                .with_header("x-credits-remaining", remaining)
+                .with_header("x-credit-cost", page.ads.len())
+                .after_paces(LEAD_IN),
+            Err((status, message)) => {
+                let (status, body) = refused(status, &message);
+                Answer::json(status, &body)
+            }
+        }
+    }
+
     /// The page asked for and the credits that remain, or the status and the reason of the refusal.
     fn page(&self, headers: &HeaderMap, query: &str) -> Result<(Page, u64), (u16, String)> {
         if !has_key(headers) {

@@ -79,19 +79,19 @@ fn describe_logos(pages: &[Page]) -> Value {
     json!({"primary": described.next(), "variations": described.take(MAX_VARIATIONS).collect::<Vec<_>>()})
 }
 
-fn is_for_headings(selector: &str) -> bool {
+pub(super) fn is_for_headings(selector: &str) -> bool {
     let selector = selector.to_lowercase();
     ["h1", "h2", "h3", "heading", "title", "display", "hero", "headline"].iter().any(|word| selector.contains(word))
 }
 
 /// A face that is offered is not a face that is used, and the face of code is not the brand's.
-fn is_beside_the_text(selector: &str) -> bool {
+pub(super) fn is_beside_the_text(selector: &str) -> bool {
     let selector = selector.to_lowercase();
     ["@font-face", "code", "pre", "kbd", "samp", "mono", "hljs"].iter().any(|word| selector.contains(word))
 }
 
 /// Whether a colour is more than a shade of grey.
-fn is_vivid(hex: &str) -> bool {
+pub(super) fn is_vivid(hex: &str) -> bool {
     let part = |at: usize| hex.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).unwrap_or(0);
     let parts = [part(1), part(3), part(5)];
     let (most, least) = parts.iter().fold((0, 255), |(most, least), part| (most.max(*part), least.min(*part)));
@@ -109,18 +109,18 @@ fn confidence(ranked: &[(String, usize)]) -> u64 {
 
 /// Counts names and remembers in which order they came.
 #[derive(Default)]
-struct Counted {
+pub(super) struct Counted {
     counts: HashMap<String, (usize, usize)>,
 }
 
 impl Counted {
-    fn add(&mut self, name: String) {
+    pub(super) fn add(&mut self, name: String) {
         let order = self.counts.len();
         self.counts.entry(name).or_insert((0, order)).0 += 1;
     }
 
     /// The most frequent first; of equals, the one that came first.
-    fn ranked(self) -> Vec<(String, usize)> {
+    pub(super) fn ranked(self) -> Vec<(String, usize)> {
         let mut all: Vec<(String, (usize, usize))> = self.counts.into_iter().collect();
         all.sort_by_key(|(_, (uses, order))| (std::cmp::Reverse(*uses), *order));
         all.into_iter().map(|(name, (uses, _))| (name, uses)).collect()
@@ -137,6 +137,7 @@ mod tests {
         Site {
             pages: html.iter().map(|html| Page::read(url.clone(), html)).collect(),
             styles: styles.iter().map(|style| (*style).to_owned()).collect(),
+            known: html.len(),
         }
     }
 

@@ -43,6 +43,8 @@ pub(super) struct Crawl {
     /// Pieces of text that an earlier page had, such as footers.
     blocks: HashSet<String>,
     attempts: usize,
+    /// Addresses of the site that were met.
+    met: usize,
     pages: Vec<Page>,
 }
 
@@ -58,6 +60,8 @@ pub(super) struct Site {
     pub(super) pages: Vec<Page>,
     /// The style rules found in pages and stylesheets.
     pub(super) styles: Vec<String>,
+    /// Addresses of the site that were met, those that were not read among them; at least the number of pages.
+    pub(super) known: usize,
 }
 
 impl Crawl {
@@ -79,6 +83,7 @@ impl Crawl {
             bodies: HashSet::new(),
             blocks: HashSet::new(),
             attempts: max_pages.saturating_mul(ATTEMPTS_PER_PAGE),
+            met: 1,
             pages: Vec::new(),
         };
         crawl.known.insert(key(&fetched.url));
@@ -133,7 +138,8 @@ impl Crawl {
                 styles.push(fetched.text());
             }
         }
-        Site { pages: self.pages, styles }
+        let known = self.met.max(self.pages.len());
+        Site { pages: self.pages, styles, known }
     }
 
     fn is_new(&mut self, asked: &Url, fetched: &Fetched) -> bool {
@@ -160,6 +166,7 @@ impl Crawl {
     fn follow(&mut self, link: &Url) {
         let page = same_site(&self.home, link) && !ends_like_a_file(link);
         if page && self.known.len() < MAX_KNOWN && self.known.insert(key(link)) {
+            self.met += 1;
             self.queue.push_back(link.clone());
         }
     }

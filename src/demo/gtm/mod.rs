@@ -1,18 +1,25 @@
-//! The stand-in of the site analysis: really fetches a site, and streams what it finds.
+//! The stand-in of the site analysis: really fetches a site, and tells what it finds.
 //! It must not judge the site; making sense of it is the model's part.
 
 mod analysis;
 mod brand;
+mod category;
 mod crawl;
 mod css;
 mod depth;
+mod discovery;
+mod extraction;
 mod fetch;
 mod logo;
 mod page;
+mod palette;
 mod reader;
+mod request;
+mod screenshot;
 mod server;
 #[cfg(test)]
 mod tests;
+mod typography;
 
 pub use server::Gtm;
 

@@ -28,6 +28,18 @@ pub(super) struct Page {
     pub(super) stylesheets: Vec<Url>,
     pub(super) styles: Vec<String>,
     pub(super) logos: Vec<Logo>,
+    /// The pictures of the page, in order, without repetition.
+    pub(super) pictures: Vec<Picture>,
+}
+
+/// One picture on a page.
+#[derive(Debug)]
+pub(super) struct Picture {
+    pub(super) src: Url,
+    pub(super) alt: String,
+    /// Width and height in pixels, where the page states them.
+    pub(super) size: Option<(u32, u32)>,
+    pub(super) in_header: bool,
 }
 
 impl Page {
@@ -37,16 +49,20 @@ impl Page {
     }
 
     pub(super) fn to_json(&self) -> Value {
-        let text = clipped(&self.blocks.join("\n"), MAX_TEXT);
         json!({
             "url": self.url.as_str(),
             "title": self.title,
             "siteName": self.site_name,
             "description": self.description,
             "headings": self.headings,
-            "text": text,
+            "text": self.text(),
             "wordCount": self.word_count,
         })
+    }
+
+    /// The beginning of the visible text.
+    pub(super) fn text(&self) -> String {
+        clipped(&self.blocks.join("\n"), MAX_TEXT)
     }
 }
 

@@ -2,8 +2,8 @@
 //! It must not fetch anything.
 
 use super::depth::cut_where_too_deep;
-use super::logo::{Logo, LogoKind, speaks_of_logo};
-use super::page::{MAX_TEXT, Page};
+use super::logo::{Logo, LogoKind, speaks_of_logo, stated_size};
+use super::page::{MAX_TEXT, Page, Picture};
 use scraper::{ElementRef, Html, Node};
 use std::collections::HashSet;
 use url::Url;
@@ -16,6 +16,8 @@ const MAX_HEADINGS: usize = 40;
 const MAX_LINE: usize = 400;
 /// Links kept of a page.
 const MAX_LINKS: usize = 1_000;
+/// Pictures kept of a page.
+const MAX_PICTURES: usize = 60;
 /// Characters of style rules kept of a page.
 const MAX_STYLE: usize = 512 * 1024;
 
@@ -98,6 +100,7 @@ impl Reader {
             stylesheets: Vec::new(),
             styles: Vec::new(),
             logos: Vec::new(),
+            pictures: Vec::new(),
         };
         Reader {
             page,
@@ -199,7 +202,7 @@ impl Reader {
             "og:site_name" => self.page.site_name = clipped(&one_line(content), MAX_LINE),
             "application-name" => keep_first(&mut self.page.site_name, content),
             "og:title" => keep_first(&mut self.page.title, content),
-            "og:image" => self.logo(content, "", LogoKind::ShareImage),
+            "og:image" => self.logo(content, "", LogoKind::ShareImage, None),
             "theme-color" => self.style(format!("[theme]{{color:{content}}}")),
             _ => {}
         }
@@ -208,16 +211,17 @@ impl Reader {
     fn link(&mut self, element: ElementRef<'_>) {
         let Some(href) = element.attr("href") else { return };
         let relation = element.attr("rel").unwrap_or_default().to_ascii_lowercase();
+        let size = stated_size(element);
         let relations: Vec<&str> = relation.split_whitespace().collect();
         if relations.contains(&"stylesheet") && !relations.contains(&"alternate") {
             self.page.stylesheets.extend(self.resolve(href));
         } else if relations.contains(&"mask-icon") {
-            self.logo(href, "", LogoKind::VectorIcon);
+            self.logo(href, "", LogoKind::VectorIcon, size);
         } else if relations.contains(&"apple-touch-icon") {
-            self.logo(href, "", LogoKind::TouchIcon);
+            self.logo(href, "", LogoKind::TouchIcon, size);
         } else if relations.contains(&"icon") {
             let vector = href.ends_with(".svg") || element.attr("type") == Some("image/svg+xml");
-            self.logo(href, "", if vector { LogoKind::VectorIcon } else { LogoKind::Icon });
+            self.logo(href, "", if vector { LogoKind::VectorIcon } else { LogoKind::Icon }, size);
         }
     }
 
@@ -233,16 +237,25 @@ impl Reader {
         let Some(src) = element.attr("src").filter(|src| !src.starts_with("data:")).or(element.attr("data-src")) else {
             return;
         };
+        self.keep_picture(src, element);
         let nearby = element.ancestors().filter_map(ElementRef::wrap).take(3);
         if std::iter::once(element).chain(nearby).any(speaks_of_logo) {
             let kind = if self.header > 0 { LogoKind::HeaderPicture } else { LogoKind::Picture };
-            self.logo(src, element.attr("alt").unwrap_or_default(), kind);
+            self.logo(src, element.attr("alt").unwrap_or_default(), kind, stated_size(element));
         }
     }
 
-    fn logo(&mut self, src: &str, alt: &str, kind: LogoKind) {
+    fn keep_picture(&mut self, src: &str, element: ElementRef<'_>) {
         let Some(src) = self.resolve(src) else { return };
-        let logo = Logo { src, alt: clipped(&one_line(alt), MAX_LINE), kind };
+        if self.page.pictures.len() < MAX_PICTURES && self.page.pictures.iter().all(|picture| picture.src != src) {
+            let alt = clipped(&one_line(element.attr("alt").unwrap_or_default()), MAX_LINE);
+            self.page.pictures.push(Picture { src, alt, size: stated_size(element), in_header: self.header > 0 });
+        }
+    }
+
+    fn logo(&mut self, src: &str, alt: &str, kind: LogoKind, size: Option<(u32, u32)>) {
+        let Some(src) = self.resolve(src) else { return };
+        let logo = Logo { src, alt: clipped(&one_line(alt), MAX_LINE), kind, size };
         if !self.page.logos.contains(&logo) {
             self.page.logos.push(logo);
         }

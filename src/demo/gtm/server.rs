@@ -1,8 +1,12 @@
-//! The routes of the site analysis and the check of what is sent to them.
-//! It must not fetch anything; `analysis` does.
+//! The routes of the site analysis.
+//! It must not work anything out; `analysis`, `extraction` and `discovery` do.
 
-use super::analysis::{Analysis, Wanted};
-use super::fetch::Web;
+use super::analysis::Analysis;
+use super::crawl::{Crawl, Site};
+use super::discovery::discover;
+use super::extraction::extract;
+use super::fetch::{Failure, Web};
+use super::request::Request;
 use super::say;
 use crate::demo::answer::{Answer, respond};
 use crate::demo::control::{Control, RecordedRequest};
@@ -19,21 +23,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use url::Url;
 
-/// The service's default.
-const DEFAULT_MAX_PAGES: u64 = 10;
-/// The most pages the stand-in reads, whatever is asked for.
-const MOST_PAGES: u64 = 50;
+/// How many times the pace passes before a JSON answer, so that a person sees the step.
+const LEAD_IN: u32 = 12;
 
-/// The site analysis (`POST /api/analyze-brand-enhanced`, `GET /api/health`).
+/// The site analysis (`POST /api/analyze-brand-enhanced`, `/api/extract-brand` and `/api/discover-brand-pages`,
+/// `GET /api/health`).
 #[derive(Debug)]
 pub struct Gtm;
 
 #[derive(Clone)]
 struct Server {
     control: Arc<Control>,
-    /// `None` when the platform has no TLS set-up to offer, which every analysis then says.
+    /// `None` when the platform has no TLS set-up to offer, which every answer then says.
     web: Option<Web>,
     started: Instant,
+}
+
+/// What is asked for, told apart by the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Analysis,
+    Extraction,
+    Discovery,
 }
 
 impl Api for Gtm {
@@ -43,7 +54,9 @@ impl Api for Gtm {
         let server = Server { control, web: Web::new().ok(), started: Instant::now() };
         Router::new()
             .route("/api/health", get(health))
-            .route("/api/analyze-brand-enhanced", post(analyse))
+            .route("/api/analyze-brand-enhanced", post(main_call).layer(Extension(Endpoint::Analysis)))
+            .route("/api/extract-brand", post(main_call).layer(Extension(Endpoint::Extraction)))
+            .route("/api/discover-brand-pages", post(main_call).layer(Extension(Endpoint::Discovery)))
             .fallback(unknown_route)
             .with_state(server)
     }
@@ -58,8 +71,9 @@ async fn unknown_route(uri: Uri) -> (StatusCode, Json<Value>) {
     (StatusCode::NOT_FOUND, Json(refused(format!("there is no route {}", uri.path()))))
 }
 
-async fn analyse(
+async fn main_call(
     State(server): State<Server>,
+    Extension(endpoint): Extension<Endpoint>,
     Extension(reset): Extension<ResetSwitch>,
     method: Method,
     uri: Uri,
@@ -67,28 +81,74 @@ async fn analyse(
     body: Bytes,
 ) -> Response {
     let admitted = server.control.admit(RecordedRequest::new(&method, &uri, &headers, &body));
-    respond(admitted, reset, || match (wanted(&body), server.web) {
-        (Ok(wanted), Some(web)) => Answer::events(Analysis::new(web, wanted).events()).with_preamble(": ok\n\n"),
-        (Ok(_), None) => {
-            Answer::json(StatusCode::INTERNAL_SERVER_ERROR, &refused("no HTTP client could be set up".to_owned()))
-        }
-        (Err(problem), _) => Answer::json(StatusCode::BAD_REQUEST, &refused(problem)),
-    })
+    respond(admitted, reset, || server.answer(endpoint, &body)).await
 }
 
-/// Reads the request; the error is for the caller to read.
-fn wanted(body: &[u8]) -> Result<Wanted, String> {
-    let body: Value = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
-    let text = body["url"].as_str().ok_or("`url` is required and must be a string")?;
-    let url = Url::parse(text).map_err(|error| format!("`url` is not an absolute URL: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err("`url` must be an http or https address with a host".to_owned());
+impl Server {
+    async fn answer(&self, endpoint: Endpoint, body: &[u8]) -> Answer {
+        let Some(web) = self.web.clone() else {
+            let problem = refused("no HTTP client could be set up".to_owned());
+            return Answer::json(StatusCode::INTERNAL_SERVER_ERROR, &problem);
+        };
+        let answer = match endpoint {
+            Endpoint::Analysis => analysis(web, body),
+            Endpoint::Extraction => extraction(web, body).await,
+            Endpoint::Discovery => discovery(web, body).await,
+        };
+        answer.unwrap_or_else(|problem| Answer::json(StatusCode::BAD_REQUEST, &refused(problem)))
     }
-    let max_pages = match &body["maxPages"] {
-        Value::Null => DEFAULT_MAX_PAGES,
-        value => value.as_u64().filter(|pages| *pages > 0).ok_or("`maxPages` must be a positive whole number")?,
+}
+
+fn analysis(web: Web, body: &[u8]) -> Result<Answer, String> {
+    let wanted = Request::read(body)?.wanted()?;
+    Ok(Answer::events(Analysis::new(web, wanted).events()).with_preamble(": ok\n\n"))
+}
+
+async fn extraction(web: Web, body: &[u8]) -> Result<Answer, String> {
+    let request = Request::read(body)?;
+    let with_screenshot = request.screenshot()?;
+    Ok(told(web, request.url, 1, move |site, seconds| extract(site, with_screenshot, seconds)).await)
+}
+
+async fn discovery(web: Web, body: &[u8]) -> Result<Answer, String> {
+    let request = Request::read(body)?;
+    let (wanted, detail) = (request.wanted()?, request.detail()?);
+    Ok(told(web, wanted.url, wanted.max_pages, move |site, seconds| discover(site, detail, seconds)).await)
+}
+
+/// Walks the site, then tells what `describe` makes of it.
+async fn told(
+    web: Web,
+    url: Url,
+    max_pages: usize,
+    describe: impl FnOnce(&Site, f64) -> Value + Send + 'static,
+) -> Answer {
+    let began = Instant::now();
+    let site = match walked(web, url.clone(), max_pages).await {
+        Ok(site) => site,
+        Err(failure) => return unreadable(&url, &failure),
     };
-    Ok(Wanted { url, max_pages: max_pages.min(MOST_PAGES) as usize })
+    let seconds = began.elapsed().as_secs_f64();
+    // Reading megabytes of style rules takes long enough to hold up the other tasks of this thread.
+    match tokio::task::spawn_blocking(move || describe(&site, seconds)).await {
+        Ok(body) => Answer::json(StatusCode::OK, &body).after_paces(LEAD_IN),
+        Err(_) => unreadable(&url, &Failure::Unreadable),
+    }
+}
+
+async fn walked(web: Web, url: Url, max_pages: usize) -> Result<Site, Failure> {
+    let mut crawl = Crawl::start(web, url, max_pages).await?;
+    while crawl.next().await.is_some() {}
+    Ok(crawl.finish().await)
+}
+
+fn unreadable(url: &Url, failure: &Failure) -> Answer {
+    let status = match failure {
+        Failure::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+        Failure::Status(404) => StatusCode::NOT_FOUND,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    Answer::json(status, &refused(format!("{url} could not be read: {failure}"))).after_paces(LEAD_IN)
 }
 
 fn refused(problem: String) -> Value {

@@ -15,6 +15,8 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
+mod json;
+
 const HOME: &str = r##"<!doctype html><title>Acme Shoes | Run further</title>
 <meta name="description" content="Shoes for long runs."><meta property="og:site_name" content="Acme">
 <link rel="stylesheet" href="/style.css"><link rel="icon" href="/icon.svg">
@@ -77,10 +79,15 @@ async fn large() -> Response {
 }
 
 async fn post(body: Value) -> (u16, String) {
+    post_to("api/analyze-brand-enhanced", body).await
+}
+
+async fn post_to(path: &str, body: Value) -> (u16, String) {
     let stand_in = StandIn::<Gtm>::start().await.unwrap();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let endpoint = stand_in.base_url().join("api/analyze-brand-enhanced").unwrap();
+    let endpoint = stand_in.base_url().join(path).unwrap();
     let response = client.post(endpoint).json(&body).send().await.unwrap();
+    assert_eq!((stand_in.calls(), stand_in.calls_to(&format!("/{path}"))), (1, 1));
     (response.status().as_u16(), response.text().await.unwrap())
 }
 
