@@ -1,9 +1,14 @@
 //! Walks the requested schema and fills it from the prompt, so that every required property is there with its type.
-//! It must not know what a property means; `fields` does.
+//! It must not know what a property means; `draft` knows it for the questions of jobs, `fields` for all others.
 
+#[cfg(test)]
+pub(super) mod tests;
+
+use super::draft::draft;
 use super::facts::Facts;
 use super::fields::Fields;
 use super::name;
+use super::prompt::Prompt;
 use super::wire::Message;
 use serde_json::{Map, Value, json};
 
@@ -16,18 +21,20 @@ const MAX_DEPTH: usize = 32;
 const OBJECTS: usize = 3;
 /// The most items that a schema's `minItems` can ask for.
 const MOST_ITEMS: usize = 20;
+/// Characters quoted of a problem with an earlier answer.
+const MAX_QUOTED: usize = 200;
 /// Characters a token stands for, roughly.
 const CHARACTERS_PER_TOKEN: usize = 4;
 
 /// Composes the answer to a checked request.
 pub(super) fn message(number: u64, request: &Value) -> Message {
-    let prompt = prompt(request);
-    let facts = Facts::read(&prompt);
+    let prompt = Prompt::read(request);
+    let facts = Facts::read(&prompt.text);
     let fields = Fields::new(&facts);
     let schema = &request["output_config"]["format"]["schema"];
-    let thinking = thinking(&facts, schema);
+    let thinking = thinking(&facts, &prompt, schema);
     let text = match schema {
-        Value::Object(_) => written(&fill(&fields, schema), schema),
+        Value::Object(_) => written(&fill(&fields, schema, &draft(schema, &prompt)), schema),
         _ => plain(&fields, &facts),
     };
     let room = request["max_tokens"].as_u64().unwrap_or(u64::MAX).saturating_mul(CHARACTERS_PER_TOKEN as u64);
@@ -37,7 +44,7 @@ pub(super) fn message(number: u64, request: &Value) -> Message {
     Message {
         id: format!("msg_standin_{number}"),
         model: format!("{} (simulated)", request["model"].as_str().unwrap_or_default()),
-        input_tokens: tokens(&prompt) + tokens(&request["system"].to_string()),
+        input_tokens: tokens(&prompt.text) + tokens(&request["system"].to_string()),
         output_tokens: tokens(&text) + tokens(&thinking.concat()),
         thinking,
         text,
@@ -45,25 +52,18 @@ pub(super) fn message(number: u64, request: &Value) -> Message {
     }
 }
 
-/// Everything the user's messages say.
-fn prompt(request: &Value) -> String {
-    let messages = request["messages"].as_array().into_iter().flatten().filter(|message| message["role"] == "user");
-    let texts = messages.flat_map(|message| match &message["content"] {
-        Value::String(text) => vec![text.as_str()],
-        Value::Array(blocks) => blocks.iter().filter_map(|block| block["text"].as_str()).collect(),
-        _ => Vec::new(),
-    });
-    texts.collect::<Vec<_>>().join("\n")
-}
-
-fn thinking(facts: &Facts, schema: &Value) -> [String; 2] {
+fn thinking(facts: &Facts, prompt: &Prompt, schema: &Value) -> [String; 2] {
     let brand = name::brand(facts).unwrap_or_else(|| "a brand without a stated name".to_owned());
     let (pages, words) = (facts.pages.len(), facts.word_count);
     let properties = schema["properties"].as_object().map_or(0, Map::len);
-    [
-        format!("Simulated reasoning: the data has {pages} parts with {words} words, about {brand}. "),
-        format!("Filling {properties} properties from titles, descriptions, headings and frequent words."),
-    ]
+    let begin = match &prompt.problem {
+        Some(problem) => {
+            let problem: String = problem.chars().take(MAX_QUOTED).collect();
+            format!("Simulated reasoning: an earlier answer is to be corrected ({problem}). ")
+        }
+        None => format!("Simulated reasoning: the data has {pages} parts with {words} words, about {brand}. "),
+    };
+    [begin, format!("Filling {properties} properties from titles, descriptions, headings and frequent words.")]
 }
 
 /// The answer when no schema is given.
@@ -86,8 +86,10 @@ fn written(value: &Value, schema: &Value) -> String {
     format!("{{\n{}\n}}", lines.join(",\n"))
 }
 
-fn fill(fields: &Fields<'_>, schema: &Value) -> Value {
-    Composer { fields, root: schema }.value(schema, "", 0, 0)
+/// `draft` is null where there is none.
+fn fill(fields: &Fields<'_>, schema: &Value, draft: &Value) -> Value {
+    let place = Place { name: "", item: 0, depth: 0, draft: Some(draft).filter(|draft| !draft.is_null()) };
+    Composer { fields, root: schema }.value(schema, place)
 }
 
 struct Composer<'a> {
@@ -96,46 +98,76 @@ struct Composer<'a> {
     root: &'a Value,
 }
 
+/// Where in the schema a value is wanted.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// The nearest property's name.
+    name: &'a str,
+    /// The index in the nearest list.
+    item: usize,
+    depth: usize,
+    /// What the draft has for this place, null included.
+    draft: Option<&'a Value>,
+}
+
+impl<'a> Place<'a> {
+    fn deeper(self) -> Place<'a> {
+        Place { depth: self.depth + 1, ..self }
+    }
+
+    fn drafted_text(&self) -> Option<&'a str> {
+        self.draft?.as_str().filter(|text| !text.is_empty())
+    }
+}
+
 impl Composer<'_> {
-    /// The value for one place of the schema: `name` is the nearest property's, `item` the index in the nearest list.
-    fn value(&self, schema: &Value, name: &str, item: usize, depth: usize) -> Value {
-        if depth > MAX_DEPTH {
+    fn value(&self, schema: &Value, place: Place<'_>) -> Value {
+        if place.depth > MAX_DEPTH {
             return Value::Null;
         }
         if let Some(target) = schema["$ref"].as_str() {
             let found = target.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
-            return found.map_or(Value::Null, |target| self.value(target, name, item, depth + 1));
+            return found.map_or(Value::Null, |target| self.value(target, place.deeper()));
         }
         if !schema["const"].is_null() {
             return schema["const"].clone();
         }
         if let Some(choices) = schema["enum"].as_array() {
-            return self.fields.choice(choices).cloned().unwrap_or(Value::Null);
+            let drafted = place.draft.filter(|draft| choices.contains(draft));
+            return drafted.or_else(|| self.fields.choice(choices)).cloned().unwrap_or(Value::Null);
         }
         for group in ["anyOf", "oneOf", "allOf"] {
             if let Some(branches) = schema[group].as_array() {
-                return self.branch(branches, name, item, depth);
+                return self.branch(branches, place);
             }
         }
-        self.typed(schema, name, item, depth)
+        self.typed(schema, place)
     }
 
     /// The first branch that is not null; where null is allowed, a text that is not stated is null.
-    fn branch(&self, branches: &[Value], name: &str, item: usize, depth: usize) -> Value {
+    fn branch(&self, branches: &[Value], place: Place<'_>) -> Value {
         let is_null = |branch: &&Value| branch["type"] == "null";
+        let allows_null = branches.iter().any(|branch| is_null(&branch));
+        if allows_null && place.draft.is_some_and(Value::is_null) {
+            return Value::Null;
+        }
         let Some(branch) = branches.iter().find(|branch| !is_null(branch)) else { return Value::Null };
-        let value = self.value(branch, name, item, depth + 1);
-        if value == NOT_STATED && branches.iter().any(|branch| is_null(&branch)) { Value::Null } else { value }
+        let value = self.value(branch, place.deeper());
+        if value == NOT_STATED && allows_null { Value::Null } else { value }
     }
 
-    fn typed(&self, schema: &Value, name: &str, item: usize, depth: usize) -> Value {
+    fn typed(&self, schema: &Value, place: Place<'_>) -> Value {
+        let Place { name, item, draft, .. } = place;
         match type_of(schema) {
-            "object" => self.object(schema, item, depth),
-            "array" => self.array(schema, name, depth),
-            "number" => json!(self.fields.number(name)),
-            "integer" => json!(self.fields.number(name).round() as i64),
-            "boolean" => json!(self.fields.flag(name)),
+            "object" => self.object(schema, place),
+            "array" => self.array(schema, place),
+            "number" => json!(draft.and_then(Value::as_f64).unwrap_or_else(|| self.fields.number(name))),
+            "integer" => {
+                json!(draft.and_then(Value::as_i64).unwrap_or_else(|| self.fields.number(name).round() as i64))
+            }
+            "boolean" => json!(draft.and_then(Value::as_bool).unwrap_or_else(|| self.fields.flag(name))),
             "null" => Value::Null,
+            _ if place.drafted_text().is_some() => json!(place.drafted_text()),
             _ => match self.text(name, item) {
                 None if allows_null(schema) => Value::Null,
                 text => json!(text.unwrap_or_else(|| NOT_STATED.to_owned())),
@@ -143,25 +175,34 @@ impl Composer<'_> {
         }
     }
 
-    fn object(&self, schema: &Value, item: usize, depth: usize) -> Value {
+    fn object(&self, schema: &Value, place: Place<'_>) -> Value {
         let properties = schema["properties"].as_object().into_iter().flatten();
-        let filled = properties.map(|(name, inner)| (name.clone(), self.value(inner, &normal(name), item, depth + 1)));
+        let filled = properties.map(|(name, inner)| {
+            let draft = place.draft.and_then(|draft| draft.get(name));
+            let place = Place { name: &normal(name), draft, ..place.deeper() };
+            (name.clone(), self.value(inner, place))
+        });
         Value::Object(filled.collect())
     }
 
-    fn array(&self, schema: &Value, name: &str, depth: usize) -> Value {
+    fn array(&self, schema: &Value, place: Place<'_>) -> Value {
         let items = &schema["items"];
         let least = schema["minItems"].as_u64().unwrap_or(0).min(MOST_ITEMS as u64) as usize;
+        if let Some(drafts) = place.draft.and_then(Value::as_array).filter(|drafts| drafts.len() >= least) {
+            let item = |(item, draft)| self.value(items, Place { item, draft: Some(draft), ..place.deeper() });
+            return drafts.iter().enumerate().map(item).collect();
+        }
         let target =
             items["$ref"].as_str().and_then(|target| self.root.pointer(target.strip_prefix('#')?)).unwrap_or(items);
         let is_plain_text = type_of(target) == "string" && target["enum"].is_null() && target["const"].is_null();
         if !is_plain_text {
             let wanted = if type_of(target) == "object" { OBJECTS } else { 1 };
-            return (0..wanted.max(least)).map(|item| self.value(items, name, item, depth + 1)).collect();
+            let item = |item| self.value(items, Place { item, draft: None, ..place.deeper() });
+            return (0..wanted.max(least)).map(item).collect();
         }
-        let mut texts = self.fields.list(name);
+        let mut texts = self.fields.list(place.name);
         if texts.is_empty() {
-            texts.extend(self.fields.text(name, 0));
+            texts.extend(self.fields.text(place.name, 0));
         }
         while texts.len() < least {
             texts.push(NOT_STATED.to_owned());
@@ -211,164 +252,4 @@ fn tokens(text: &str) -> usize {
 
 fn length(text: &str) -> usize {
     text.chars().count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn site() -> Value {
-        json!({
-            "success": true, "url": "https://northwind.example/",
-            "brand": {"colors": {"all": [{"hex": "#1E40AF", "frequency": 41}], "primary": ["#1E40AF"], "confidence": 92}},
-            "pages": [
-                {"url": "https://northwind.example/", "title": "Northwind Coffee | Slow roasted in Bergen", "siteName": "",
-                 "description": "Small-batch coffee, roasted slowly and delivered weekly.",
-                 "headings": ["Coffee worth waiting for", "Our roast is slow"],
-                 "text": "Our mission is to make honest coffee for everyone. We value quality and sustainability.\nCoffee is made for people who wait. Quality first!"},
-                {"url": "https://northwind.example/about", "title": "About us | Northwind Coffee", "siteName": "",
-                 "description": "", "headings": ["A family of roasters"],
-                 "text": "We roast coffee and bake bread in our bakery. Our vision is a town that wakes up slowly."},
-            ],
-        })
-    }
-
-    fn object(properties: Value) -> Value {
-        let required: Vec<&String> = properties.as_object().unwrap().keys().collect();
-        json!({"type": "object", "additionalProperties": false, "required": required, "properties": properties})
-    }
-
-    fn texts() -> Value {
-        json!({"type": "array", "items": {"type": "string"}})
-    }
-
-    fn brand_intelligence() -> Value {
-        let text = || json!({"type": "string"});
-        object(json!({
-            "brand_name": text(), "tagline": text(), "mission": text(), "vision": text(), "values": texts(),
-            "brand_tone": text(), "brand_voice": object(json!({"style": text(), "tone": texts()})),
-            "messaging_themes": texts(), "industry": text(), "target_market": text(),
-            "unique_value_proposition": text(), "key_messages": texts(), "content_themes": texts(),
-            "confidence": {"type": "number"},
-        }))
-    }
-
-    fn request(schema: &Value, data: &str) -> Value {
-        json!({"model": "claude-sonnet-5-5", "max_tokens": 8000, "output_config": {"format": {"type": "json_schema", "schema": schema}},
-               "messages": [{"role": "user", "content": [{"type": "text", "text": format!("Analyse.\n<site_analysis>\n{data}\n</site_analysis>")}]}]})
-    }
-
-    fn answer(schema: &Value, data: &str) -> Value {
-        let message = message(1, &request(schema, data));
-        assert_eq!(message.stop_reason, "end_turn");
-        let value = serde_json::from_str(&message.text).unwrap();
-        assert_valid(&value, schema, schema, "answer");
-        value
-    }
-
-    /// A validator of its own for the subset that the API takes.
-    fn assert_valid(value: &Value, schema: &Value, root: &Value, path: &str) {
-        if let Some(target) = schema["$ref"].as_str() {
-            return assert_valid(value, root.pointer(&target[1..]).unwrap(), root, path);
-        }
-        if let Some(branches) = schema["anyOf"].as_array() {
-            let nullable = branches.iter().any(|branch| branch["type"] == "null");
-            if !(nullable && value.is_null()) {
-                assert_valid(value, branches.iter().find(|branch| branch["type"] != "null").unwrap(), root, path);
-            }
-            return;
-        }
-        if let Some(choices) = schema["enum"].as_array() {
-            return assert!(choices.contains(value), "{path}: {value} is not a choice");
-        }
-        match schema["type"].as_str().unwrap() {
-            "object" => {
-                let properties = schema["properties"].as_object().unwrap();
-                let members = value.as_object().unwrap_or_else(|| panic!("{path}: {value} is no object"));
-                assert_eq!(members.keys().collect::<Vec<_>>(), properties.keys().collect::<Vec<_>>(), "{path}");
-                members
-                    .iter()
-                    .for_each(|(name, inner)| assert_valid(inner, &properties[name], root, &format!("{path}.{name}")));
-            }
-            "array" => {
-                value.as_array().unwrap().iter().for_each(|item| assert_valid(item, &schema["items"], root, path))
-            }
-            "string" => assert!(value.as_str().is_some_and(|text| !text.is_empty()), "{path}: {value}"),
-            "number" => assert!(value.is_number(), "{path}: {value}"),
-            "integer" => assert!(value.is_i64() || value.is_u64(), "{path}: {value}"),
-            "boolean" => assert!(value.is_boolean(), "{path}: {value}"),
-            other => panic!("{path}: the test knows no {other}"),
-        }
-    }
-
-    #[test]
-    fn brand_intelligence_is_about_the_site() {
-        let answer = answer(&brand_intelligence(), &site().to_string());
-        assert_eq!(answer["brand_name"], "Northwind Coffee");
-        assert_eq!(answer["tagline"], "Coffee worth waiting for");
-        assert_eq!(answer["mission"], "Our mission is to make honest coffee for everyone.");
-        assert_eq!(answer["vision"], "Our vision is a town that wakes up slowly.");
-        assert_eq!(answer["values"], json!(["Quality", "Sustainability"]));
-        assert_eq!(answer["industry"], "Food and drink");
-        assert_eq!(answer["target_market"], "Coffee is made for people who wait.");
-        assert_eq!(answer["unique_value_proposition"], "Small-batch coffee, roasted slowly and delivered weekly.");
-        assert_eq!(answer["key_messages"][0], "Coffee worth waiting for");
-        assert!(answer["messaging_themes"].to_string().contains("coffee"));
-        let confidence = answer["confidence"].as_f64().unwrap();
-        assert!((0.3..=1.0).contains(&confidence), "{confidence} is not the 92 of the colours");
-    }
-
-    #[test]
-    fn what_is_not_stated_is_said_to_be_so() {
-        let data =
-            json!({"pages": [{"url": "http://127.0.0.1/", "title": "", "headings": [], "text": "Hi"}]}).to_string();
-        let answer = answer(&brand_intelligence(), &data);
-        assert_eq!(answer["mission"], NOT_STATED);
-        assert_eq!(answer["brand_name"], NOT_STATED);
-        assert_eq!(answer["key_messages"], json!([]));
-    }
-
-    #[test]
-    fn any_schema_is_filled_to_its_types() {
-        let mut schema = object(json!({
-            "personas": {"type": "array", "minItems": 4, "items": {"$ref": "#/$defs/persona"}},
-            "performance_indicators": object(json!({"ad_frequency": {"type": "integer"}, "live": {"type": "boolean"}})),
-            "status": {"type": "string", "enum": ["draft", "coffee"]},
-            "price": {"anyOf": [{"type": "number"}, {"type": "null"}]},
-            "mystery": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-            "colors": texts(),
-        }));
-        schema["$defs"] = json!({"persona": object(json!({"name": {"type": "string"}, "start_date": {"type": "string"},
-            "pain_points": texts(), "levels": {"type": "array", "items": {"type": "integer"}}}))});
-        let answer = answer(&schema, &site().to_string());
-        assert_eq!(answer["personas"].as_array().unwrap().len(), 4);
-        assert_ne!(answer["personas"][0]["name"], answer["personas"][1]["name"]);
-        assert_eq!(answer["status"], "coffee", "the choice that the data mentions");
-        assert_eq!(answer["mystery"], Value::Null);
-        assert_eq!(answer["colors"], json!(["#1E40AF"]));
-    }
-
-    #[test]
-    fn a_schema_that_refers_to_itself_ends() {
-        let mut schema = object(json!({"child": {"$ref": "#/$defs/node"}}));
-        schema["$defs"] = json!({"node": object(json!({"child": {"$ref": "#/$defs/node"}}))});
-        message(1, &request(&schema, "{}"));
-    }
-
-    #[test]
-    fn an_answer_longer_than_max_tokens_is_cut() {
-        let mut request = request(&brand_intelligence(), &site().to_string());
-        request["max_tokens"] = json!(80);
-        let message = message(1, &request);
-        assert_eq!(message.stop_reason, "max_tokens");
-        assert!(message.output_tokens <= 82, "{}", message.output_tokens);
-        assert!(serde_json::from_str::<Value>(&message.text).is_err());
-    }
-
-    #[test]
-    fn without_a_schema_the_answer_is_text_that_says_it_is_simulated() {
-        let mut request = request(&json!({}), &site().to_string());
-        request["output_config"] = Value::Null;
-        assert!(message(1, &request).text.starts_with("Simulated answer. Northwind Coffee: "));
-    }
 }

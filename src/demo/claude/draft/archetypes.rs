@@ -1,0 +1,213 @@
+//! Three kinds of customer for each kind of business, from which personas are made.
+//! It must not name a brand: `audiences` connects them to one.
+
+use crate::demo::claude::context::Business;
+
+/// A kind of customer.
+pub(super) struct Archetype {
+    /// What stands behind the first name.
+    pub(super) role: &'static str,
+    /// What the person wants, as the end of "is …, who".
+    pub(super) want: &'static str,
+    /// Inclusive, in years.
+    pub(super) age: (u32, u32),
+    pub(super) income: &'static str,
+    pub(super) education: &'static str,
+    pub(super) occupation: &'static str,
+    pub(super) interests: &'static [&'static str],
+    pub(super) values: &'static [&'static str],
+    pub(super) lifestyle: &'static str,
+    pub(super) pains: &'static [&'static str],
+    pub(super) goals: &'static [&'static str],
+    pub(super) buying: &'static str,
+}
+
+/// The three kinds of customer that such a business has.
+pub(super) fn of(business: Business) -> &'static [Archetype; 3] {
+    match business {
+        Business::Consumer => &CONSUMER,
+        Business::Software => &SOFTWARE,
+        Business::Care => &CARE,
+        Business::Professional => &PROFESSIONAL,
+    }
+}
+
+static CONSUMER: [Archetype; 3] = [
+    Archetype {
+        role: "the curious newcomer",
+        want: "has heard of it from friends and wants a safe first try",
+        age: (24, 32),
+        income: "$28,000–$42,000",
+        education: "Vocational training or bachelor's degree",
+        occupation: "Early-career employee in a city",
+        interests: &["Reviews and unboxings", "Weekend trips"],
+        values: &["Honesty", "Value for money"],
+        lifestyle: "Rents in a city, shops on the phone in the evening, follows small brands on Instagram",
+        pains: &["Too many similar products", "Fear of paying for the wrong thing"],
+        goals: &["Find one brand to stay with", "Not overpay for a first try"],
+        buying: "Reads reviews, waits for a first-order offer, buys small",
+    },
+    Archetype {
+        role: "the loyal regular",
+        want: "has made it part of the week and wants it to stay effortless",
+        age: (33, 47),
+        income: "$45,000–$75,000",
+        education: "Bachelor's degree",
+        occupation: "Mid-career professional with a family",
+        interests: &["Home and cooking", "Local markets"],
+        values: &["Quality", "Reliability"],
+        lifestyle: "Plans the week ahead, values routines, reorders what works",
+        pains: &["Running out at the wrong moment", "Quality that changes from order to order"],
+        goals: &["Have it at hand without thinking of it", "Be treated as a known customer"],
+        buying: "Reorders by subscription, leaves after two disappointments",
+    },
+    Archetype {
+        role: "the careful giver",
+        want: "looks for something special to give and has little time to choose",
+        age: (45, 62),
+        income: "$55,000–$95,000",
+        education: "Mixed, often a university degree",
+        occupation: "Manager or self-employed",
+        interests: &["Craft and provenance", "Hosting friends"],
+        values: &["Craftsmanship", "Thoughtfulness"],
+        lifestyle: "Owns a home, hosts often, buys from makers with a story",
+        pains: &["Gifts that look like everyone's", "Delivery that comes too late"],
+        goals: &["Give something with a story", "Decide in ten minutes"],
+        buying: "Buys around holidays, pays for packaging and certainty of delivery",
+    },
+];
+
+static SOFTWARE: [Archetype; 3] = [
+    Archetype {
+        role: "the hands-on builder",
+        want: "tries new tools first and wants them to get out of the way",
+        age: (25, 36),
+        income: "$50,000–$80,000",
+        education: "Degree in computing, or self-taught",
+        occupation: "Software developer in a product team",
+        interests: &["Open source", "Developer communities"],
+        values: &["Openness", "Autonomy"],
+        lifestyle: "Works remotely half the week, reads documentation before anything else",
+        pains: &["Tools that hide how they work", "Breaking changes without notice"],
+        goals: &["Ship without surprises", "Spend less time on glue code"],
+        buying: "Starts on a free plan without talking to anyone, then argues for it inside",
+    },
+    Archetype {
+        role: "the team lead with a deadline",
+        want: "has to choose for a whole team and answer for it",
+        age: (33, 46),
+        income: "$75,000–$110,000",
+        education: "Master's degree in a technical subject",
+        occupation: "Engineering or operations lead in a company of 50 to 500 people",
+        interests: &["Team productivity", "Conference talks"],
+        values: &["Reliability", "Clear responsibility"],
+        lifestyle: "Calendar full of meetings, decides from comparisons and short trials",
+        pains: &["Tools that only one person understands", "Costs that grow with every seat"],
+        goals: &["Standardise on fewer tools", "Show a result within a quarter"],
+        buying: "Compares three vendors, runs a two-week trial, needs an invoice",
+    },
+    Archetype {
+        role: "the cautious decision-maker",
+        want: "signs the contract and looks at risk before features",
+        age: (42, 58),
+        income: "$110,000 and more",
+        education: "Degree in business or engineering",
+        occupation: "Head of IT or managing director",
+        interests: &["Security and compliance", "Industry networks"],
+        values: &["Security", "Predictability"],
+        lifestyle: "Travels between sites, reads summaries, asks peers before vendors",
+        pains: &["Lock-in to a vendor", "Audits that ask what nobody documented"],
+        goals: &["Lower the running cost", "Pass audits without extra work"],
+        buying: "Asks for references and a security review, signs for a year or longer",
+    },
+];
+
+static CARE: [Archetype; 3] = [
+    Archetype {
+        role: "the one who starts over",
+        want: "has decided to change a habit and needs a first step that holds",
+        age: (23, 34),
+        income: "$22,000–$38,000",
+        education: "Vocational training or still studying",
+        occupation: "Student or in a first job",
+        interests: &["Short videos with exercises", "Meeting people"],
+        values: &["Wellbeing", "Belonging"],
+        lifestyle: "Irregular days, most plans made on the phone",
+        pains: &["Loses motivation after two weeks", "Feels judged by experts"],
+        goals: &["Keep at it for three months", "See progress that can be shown"],
+        buying: "Takes a trial, pays monthly, needs to be able to pause",
+    },
+    Archetype {
+        role: "the busy parent",
+        want: "carries responsibility for others and has an hour a week",
+        age: (34, 48),
+        income: "$45,000–$70,000",
+        education: "Bachelor's degree",
+        occupation: "Part-time professional with children",
+        interests: &["Family activities", "Healthy cooking"],
+        values: &["Care", "Safety"],
+        lifestyle: "Every hour planned, books in the evening, trusts recommendations of other parents",
+        pains: &["No time for long courses", "Advice that contradicts itself"],
+        goals: &["Do something good for the family", "Have one person to ask"],
+        buying: "Decides by recommendation and distance, books packages",
+    },
+    Archetype {
+        role: "the informed senior",
+        want: "takes time to choose and stays when well treated",
+        age: (58, 72),
+        income: "$30,000–$55,000 (pension)",
+        education: "Mixed",
+        occupation: "Retired or close to it",
+        interests: &["Walking", "Volunteering"],
+        values: &["Respect", "Independence"],
+        lifestyle: "Steady routine, reads what is sent by post, phones with questions",
+        pains: &["Small print and long forms", "Being passed from one desk to the next"],
+        goals: &["Stay independent", "Be taken seriously"],
+        buying: "Phones first, comes in person, stays for years",
+    },
+];
+
+static PROFESSIONAL: [Archetype; 3] = [
+    Archetype {
+        role: "the owner of a small company",
+        want: "does everything alone and needs someone to take one thing off the list",
+        age: (30, 45),
+        income: "$40,000–$70,000",
+        education: "Master craftsman's certificate or bachelor's degree",
+        occupation: "Founder of a company with fewer than ten people",
+        interests: &["Local business networks", "Podcasts on running a company"],
+        values: &["Independence", "Straight talk"],
+        lifestyle: "Works on Saturdays, decides between two appointments",
+        pains: &["No time to compare offers", "Invoices that are higher than the quote"],
+        goals: &["Grow without hiring", "Know what it costs beforehand"],
+        buying: "Asks peers, wants a fixed price, decides within a week",
+    },
+    Archetype {
+        role: "the head of a department",
+        want: "has a budget, a target and a board that asks questions",
+        age: (38, 52),
+        income: "$80,000–$120,000",
+        education: "Master's degree",
+        occupation: "Head of department in a mid-sized company",
+        interests: &["Trade fairs", "Benchmarks of the industry"],
+        values: &["Competence", "Punctuality"],
+        lifestyle: "Between offices and customers, reads on trains",
+        pains: &["Providers that overpromise", "Results nobody can measure"],
+        goals: &["Meet the year's target", "Have numbers for the board"],
+        buying: "Invites three offers, checks references, signs a framework contract",
+    },
+    Archetype {
+        role: "the long-time client",
+        want: "has worked with the same people for years and expects to be known",
+        age: (50, 64),
+        income: "$90,000 and more",
+        education: "University degree",
+        occupation: "Managing director of a family business",
+        interests: &["Succession and property", "Regional associations"],
+        values: &["Trust", "Continuity"],
+        lifestyle: "Rooted in the region, decides after a conversation",
+        pains: &["A new contact person every year", "Standard answers to particular questions"],
+        goals: &["Secure what has been built", "Have one person who answers"],
+        buying: "Renews without comparing as long as the person stays the same",
+    },
+];
