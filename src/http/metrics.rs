@@ -39,5 +39,9 @@ fn describe() {
     describe_counter!("jobcast_upstream_calls_total", Unit::Count, "Calls to the upstream APIs, by how they ended");
     describe_counter!("jobcast_claude_tokens_total", Unit::Count, "Claude's tokens, by what they were used for");
     describe_counter!("jobcast_foreplay_credits_total", Unit::Count, "Credits of the ad library that were used up");
-    describe_gauge!("jobcast_foreplay_credits_remaining", Unit::Count, "Credits that the ad library's account has left");
+    describe_gauge!(
+        "jobcast_foreplay_credits_remaining",
+        Unit::Count,
+        "Credits that the ad library's account has left"
+    );
 }

@@ -122,12 +122,7 @@ impl CompetitorAnalysis {
     }
 
     /// Step 2, from 50 to 80 percent.
-    async fn analyze_ads(
-        &self,
-        context: &Context,
-        input: &InputData,
-        found: &FoundAds,
-    ) -> Result<Value, AttemptError> {
+    async fn analyze_ads(&self, context: &Context, input: &InputData, found: &FoundAds) -> Result<Value, AttemptError> {
         let ads: Vec<Value> = found.ads.iter().map(ad::for_prompt).collect();
         let data = prompt::data("ads", &json!({"competitor": input.competitor_name, "ads": ads}), PROMPT_DATA);
         let question = Question {

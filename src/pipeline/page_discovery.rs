@@ -115,6 +115,9 @@ mod tests {
 
         let full = json!({"url": "https://example.org/", "pages": [], "discoveryMetadata": {"totalPagesFound": 34}});
         let result = super::result(Uuid::nil(), "https://example.com/", &full);
-        assert_eq!((&result.result_data["total_pages_found"], &result.result_data["url"]), (&json!(34), &json!("https://example.org/")));
+        assert_eq!(
+            (&result.result_data["total_pages_found"], &result.result_data["url"]),
+            (&json!(34), &json!("https://example.org/"))
+        );
     }
 }

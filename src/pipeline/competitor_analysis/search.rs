@@ -192,7 +192,12 @@ mod tests {
 
     fn page(ids: &[&str], in_range: bool, cursor: Option<&str>) -> StoredPage {
         let ads = ids.iter().map(|id| StoredAd { ad: json!({"id": id}), cut: false, in_range });
-        StoredPage { ads: ads.collect(), cursor: cursor.map(str::to_owned), credits: Some(ids.len() as u64), credits_remaining: Some(90) }
+        StoredPage {
+            ads: ads.collect(),
+            cursor: cursor.map(str::to_owned),
+            credits: Some(ids.len() as u64),
+            credits_remaining: Some(90),
+        }
     }
 
     #[test]

@@ -32,13 +32,7 @@ async fn run(database: &TestDatabase, case: &Case) -> Done {
     run_for(database, case, &stand_ins, &site, &client).await
 }
 
-async fn run_for(
-    database: &TestDatabase,
-    case: &Case,
-    stand_ins: &StandIns,
-    site: &Site,
-    client: &Client,
-) -> Done {
+async fn run_for(database: &TestDatabase, case: &Case, stand_ins: &StandIns, site: &Site, client: &Client) -> Done {
     let before = calls(stand_ins);
     let id = case.start(client, site).await;
     let mut reader = client.events(&id, None).await;
@@ -107,7 +101,10 @@ async fn competitor_analysis(database: TestDatabase) {
     assert_eq!((&result["analysis_start_date"], &result["analysis_end_date"]), (&json!("2000-01-01"), &json!(null)));
     assert!(!result["overview"].as_str().unwrap().is_empty());
     assert!(!texts(&result["recommendations"]).is_empty());
-    assert_eq!((&result["usage"]["foreplay_credits"], &result["usage"]["foreplay_credits_remaining"]), (&json!(60), &json!(9940)));
+    assert_eq!(
+        (&result["usage"]["foreplay_credits"], &result["usage"]["foreplay_credits_remaining"]),
+        (&json!(60), &json!(9940))
+    );
     assert!(done.history.iter().any(|received| received.data["current_step"] == "Step 1/3: Found 60 ads"));
     let asked = stand_ins.foreplay.requests()[0].clone();
     assert_eq!(asked.headers["authorization"], "another-key-for-tests", "the raw key");

@@ -31,7 +31,8 @@ pub(super) fn answer(text: &str, stop_reason: &str) -> Behaviour {
         json!({"type": "message_delta", "delta": {"stop_reason": stop_reason}, "usage": {"output_tokens": 20}}),
         json!({"type": "message_stop"}),
     ];
-    let chunks = events.iter().map(|data| Bytes::from(format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap())));
+    let chunks =
+        events.iter().map(|data| Bytes::from(format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap())));
     Behaviour::event_stream(chunks.collect(), Ending::Close)
 }
 
@@ -107,7 +108,10 @@ async fn an_answer_that_fails_its_check_twice_fails_the_job(database: TestDataba
         let id = case.start(&client, &site).await;
         let job = client.until(&id, "failed").await;
         let message = job["error_message"].as_str().unwrap();
-        assert!(message.contains("could not be used, also after it was asked to correct it") && message.contains(named), "{message}");
+        assert!(
+            message.contains("could not be used, also after it was asked to correct it") && message.contains(named),
+            "{message}"
+        );
         assert_eq!(calls_since(&stand_ins, before), [0, 0, 2], "{}", case.job_type);
         assert_eq!(case.rows_of(&database, client.brand_id).await, 0);
     }
@@ -133,7 +137,9 @@ async fn an_answer_that_is_cut_off_gets_twice_the_room_once(database: TestDataba
 
 async fn a_users_retry_goes_on_from_the_last_stored_step(database: TestDatabase) {
     let (stand_ins, site, server) = server(&database).await;
-    let refused = || Behaviour::status(400, &json!({"type": "error", "error": {"type": "invalid_request_error", "message": "no"}}));
+    let refused = || {
+        Behaviour::status(400, &json!({"type": "error", "error": {"type": "invalid_request_error", "message": "no"}}))
+    };
     for case in [&BRAND_INTELLIGENCE, &COMPETITOR_ANALYSIS, &TARGET_AUDIENCES, &PRODUCTS_SERVICES, &CAMPAIGNS] {
         let client = case.client(server.client(), &site).await;
         let before = calls(&stand_ins);
@@ -164,7 +170,10 @@ async fn no_ads_and_none_in_the_range_fail_at_once_in_plain_words(database: Test
     let id = client.start_job("competitor_analysis", &input_data).await;
     let job = client.until(&id, "failed").await;
     let message = job["error_message"].as_str().unwrap();
-    assert!(message.starts_with("None of the 60 ads found for \"acme.page\" started running on or before 2001-01-01"), "{message}");
+    assert!(
+        message.starts_with("None of the 60 ads found for \"acme.page\" started running on or before 2001-01-01"),
+        "{message}"
+    );
     assert_eq!((stand_ins.claude.calls(), &job["retry_count"]), (0, &json!(0)));
 }
 
@@ -190,6 +199,7 @@ async fn a_type_whose_key_is_missing_is_refused_at_the_start(database: TestDatab
     let (_, types) = client.get("/api/job-types").await;
     let types = types["job_types"].as_array().unwrap();
     assert_eq!(types.len(), 7);
-    let missing: Vec<&Value> = types.iter().filter(|each| each["available"] == false).map(|each| &each["missing"]).collect();
+    let missing: Vec<&Value> =
+        types.iter().filter(|each| each["available"] == false).map(|each| &each["missing"]).collect();
     assert_eq!(missing, ["FOREPLAY_API_KEY"]);
 }

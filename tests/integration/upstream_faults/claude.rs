@@ -17,12 +17,10 @@ const MANY: usize = 600;
 async fn what_cannot_succeed_is_asked_once(database: TestDatabase) {
     let bench = Bench::start(&database).await;
     let refusal = answer(&["I"], "refusal");
-    let cut_off = answer(&["{\"brand_name\": \"Nor"], "max_tokens");
     for (behaviour, code, words) in [
         (error(401, "authentication_error", "invalid x-api-key"), "invalid_key", "ANTHROPIC_API_KEY"),
         (error(400, "invalid_request_error", "max_tokens: too high"), "invalid_request_error", "max_tokens: too high"),
         (refusal, "refused", "declined"),
-        (cut_off, "truncated", "max_tokens"),
     ] {
         let course = bench.with_claude([behaviour]).await;
         let (said_code, said_words) = course.failure();
@@ -43,6 +41,7 @@ async fn what_may_pass_is_asked_again_and_the_analysis_is_kept(database: TestDat
         ("no message_stop", without_stop()),
         ("a connection reset", Behaviour::event_stream(endless.clone(), Ending::Reset)),
         ("an answer that is no JSON", answer(&["I would rather", " talk about tea."], "end_turn")),
+        ("an answer that is cut off", answer(&["{\"brand_name\": \"Nor"], "max_tokens")),
         ("an answer of another form", answer(&["{\"name\": \"Northwind\"}"], "end_turn")),
     ] {
         bench.with_claude([behaviour]).await.assert_completed(case, 2, (1, 2));
