@@ -16,7 +16,10 @@ use crate::engine::{Engine, EngineSettings, EngineTasks};
 use crate::event_log::EventLog;
 use crate::http::{self, ApiSettings, OpenStreams, ServeSettings};
 use crate::hub::Hub;
-use crate::pipeline::{BrandExtraction, BrandIntelligence, CompetitorAnalysis, PageDiscovery, Registry};
+use crate::pipeline::{
+    BrandExtraction, BrandIntelligence, Campaigns, CompetitorAnalysis, PageDiscovery, ProductsServices, Registry,
+    TargetAudiences,
+};
 use crate::store::{self, Store, StoreError, StoreSettings};
 use crate::upstream::{ClaudeClient, ForeplayClient, GtmClient, UpstreamError};
 
@@ -200,7 +203,10 @@ fn registry(config: &Config) -> Result<Registry, StartError> {
         config.foreplay_key().map(|key| ForeplayClient::new(config.foreplay_base_url.clone(), key)).transpose()?;
     Ok(Registry::new(vec![
         Arc::new(BrandIntelligence { gtm: gtm.clone(), claude: claude.clone() }),
-        Arc::new(CompetitorAnalysis { foreplay, claude }),
+        Arc::new(CompetitorAnalysis { foreplay, claude: claude.clone() }),
+        Arc::new(TargetAudiences { claude: claude.clone() }),
+        Arc::new(ProductsServices { claude: claude.clone() }),
+        Arc::new(Campaigns { claude }),
         Arc::new(BrandExtraction { gtm: gtm.clone() }),
         Arc::new(PageDiscovery { gtm }),
     ]))

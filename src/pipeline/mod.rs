@@ -12,23 +12,31 @@ use crate::upstream::{Retry, UpstreamError};
 use crate::write::{Failure, JobResult};
 
 mod answer;
+mod brand_context;
 mod brand_extraction;
 mod brand_intelligence;
+mod campaigns;
 mod competitor_analysis;
 mod context;
+mod generation;
 mod input;
 mod page_discovery;
+mod products_services;
 mod prompt;
 mod question;
 mod schema;
+mod target_audiences;
 mod usage;
 
 pub use brand_extraction::BrandExtraction;
 pub use brand_intelligence::BrandIntelligence;
+pub use campaigns::Campaigns;
 pub use competitor_analysis::CompetitorAnalysis;
 pub use context::Context;
 pub use input::{Input, InputKind, InvalidInput, validate};
 pub use page_discovery::PageDiscovery;
+pub use products_services::ProductsServices;
+pub use target_audiences::TargetAudiences;
 
 /// The work of one job type.
 #[async_trait]
