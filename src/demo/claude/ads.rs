@@ -218,6 +218,9 @@ fn without_note(text: &str) -> String {
 
 /// `SHOP_NOW` as `Shop now`.
 fn readable(name: &str) -> String {
+    if name == "DCO" {
+        return name.to_owned();
+    }
     words::capitalised(&name.replace('_', " ").to_lowercase())
 }
 

@@ -63,7 +63,7 @@ impl BrandContext {
     /// Subjects of the brand: what it speaks of, in its own words, none of them long.
     pub(super) fn themes(&self) -> Vec<String> {
         let mut themes: Vec<String> = Vec::new();
-        let lists = ["content_themes", "messaging_themes", "values"].map(|member| self.list(member));
+        let lists = ["content_themes", "messaging_themes"].map(|member| self.list(member));
         for theme in lists.into_iter().flatten().filter(|theme| theme.split_whitespace().count() <= 4) {
             if !themes.iter().any(|known| known.eq_ignore_ascii_case(&theme)) {
                 themes.push(theme);

@@ -60,20 +60,51 @@ pub(super) fn all(now: DateTime<Utc>) -> Vec<Value> {
     pairs.enumerate().map(|(number, (brand, creative))| ad(number, brand, creative, now)).collect()
 }
 
-/// The same ad under another brand's name, as if that brand had run it.
+/// The same ad under another brand's name, as if that brand had run it: for its own product, with links to a site of its own.
 pub(super) fn renamed(ad: &Value, name: &str) -> Value {
-    let own = ad["name"].as_str().unwrap_or_default();
+    let text = |member: &str| ad[member].as_str().unwrap_or_default().to_owned();
+    let (own, own_product, product) = (text("name"), text("product_category"), product_of(name));
+    let told = |text: &str| {
+        let text = text.replace(&own, name).replace(&own_product, &product);
+        text.replace(&capitalised(&own_product), &capitalised(&product))
+    };
+    let (own_host, host) = (host(&own), host(name));
+    let moved =
+        |link: &str| link.replace(&own_host, &host).replace(&own_product.replace(' ', "-"), &product.replace(' ', "-"));
     let mut renamed = ad.clone();
-    for member in ["name", "headline", "description", "full_transcription"] {
+    renamed["name"] = json!(name);
+    for member in ["headline", "description", "full_transcription", "product_category", "creative_targeting"] {
         if let Some(text) = ad[member].as_str() {
-            renamed[member] = json!(text.replace(own, name));
+            renamed[member] = json!(told(text));
         }
     }
-    for sentence in renamed["timestamped_transcription"].as_array_mut().into_iter().flatten() {
-        let text = sentence["sentence"].as_str().unwrap_or_default().replace(own, name);
-        sentence["sentence"] = json!(text);
+    for member in ["link_url", "avatar", "thumbnail", "image", "video"] {
+        if let Some(link) = ad[member].as_str() {
+            renamed[member] = json!(moved(link));
+        }
+    }
+    let parts = [("timestamped_transcription", "sentence"), ("cards", "headline"), ("cards", "description")];
+    for (list, member) in parts {
+        for part in renamed[list].as_array_mut().into_iter().flatten() {
+            part[member] = json!(told(part[member].as_str().unwrap_or_default()));
+        }
     }
     renamed
+}
+
+/// What a brand of this name may sell: the last word of the name where it has several, else one of the known products.
+fn product_of(name: &str) -> String {
+    const SUFFIXES: [&str; 8] = ["inc", "ltd", "llc", "gmbh", "co", "company", "group", "corp"];
+    let words: Vec<String> = name.split_whitespace().map(|word| word.trim_matches('.').to_lowercase()).collect();
+    let telling = words.iter().skip(1).rev().find(|word| word.len() > 2 && !SUFFIXES.contains(&word.as_str()));
+    let number = name.bytes().map(usize::from).sum::<usize>();
+    telling.cloned().unwrap_or_else(|| BRANDS[number % BRANDS.len()].1.to_owned())
+}
+
+/// Where a brand of this name is at home; the ending is reserved for examples.
+fn host(name: &str) -> String {
+    let letters: String = name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("{}.example", if letters.is_empty() { "unnamed" } else { &letters })
 }
 
 fn ad(number: usize, brand: usize, creative: usize, now: DateTime<Utc>) -> Value {
@@ -83,7 +114,7 @@ fn ad(number: usize, brand: usize, creative: usize, now: DateTime<Utc>) -> Value
     let days = 2 + (number * 37) % 330;
     let live = number % 4 != 3;
     let ran = if live { days } else { days / 2 };
-    let slug = name.to_lowercase().replace([' ', '&'], "");
+    let host = host(name);
     let video = format == "VIDEO";
     // Even among the made-up ads some have none, as in the real library.
     let headline = if number % 13 == 12 { Value::Null } else { json!(filled(headline)) };
@@ -92,7 +123,7 @@ fn ad(number: usize, brand: usize, creative: usize, now: DateTime<Utc>) -> Value
         "id": format!("standin{number:013}"), "ad_id": format!("{}", 900_000_000_000_000u64 + number as u64),
         "brand_id": format!("standinbrand{brand:08}"), "name": name, "headline": headline,
         "description": format!("{} (Simulated ad of the demo.)", filled(text)),
-        "cta_title": "", "cta_type": cta, "link_url": format!("https://{slug}.example/{}", product.replace(' ', "-")),
+        "cta_title": "", "cta_type": cta, "link_url": format!("https://{host}/{}", product.replace(' ', "-")),
         "display_format": format, "type": if video { "video" } else { "image" }, "live": live,
         "publisher_platform": platforms(number), "languages": [if number % 9 == 8 { "French" } else { "English" }],
         "market_target": market, "niches": [niche], "categories": [category], "product_category": product,
@@ -101,9 +132,9 @@ fn ad(number: usize, brand: usize, creative: usize, now: DateTime<Utc>) -> Value
         "emotional_drivers": drivers(number, feeling),
         "content_filter": {"UGC": number.is_multiple_of(3), "Testimonial_Review": creative == 2, "Us_vs_Them": creative == 4},
         "cards": cards(name, product, format),
-        "avatar": format!("https://{slug}.example/avatar.jpg"), "thumbnail": format!("https://{slug}.example/{number}.jpg"),
-        "image": (!video).then(|| format!("https://{slug}.example/{number}.jpg")),
-        "video": video.then(|| format!("https://{slug}.example/{number}.mp4")),
+        "avatar": format!("https://{host}/avatar.jpg"), "thumbnail": format!("https://{host}/{number}.jpg"),
+        "image": (!video).then(|| format!("https://{host}/{number}.jpg")),
+        "video": video.then(|| format!("https://{host}/{number}.mp4")),
         "video_duration": video.then_some(12.5 + number as f64),
         "started_running": started(now, days).timestamp_millis(),
         "running_duration": {"seconds": ran * 86_400, "minutes": ran * 1_440, "hours": ran * 24, "days": ran},
@@ -155,6 +186,7 @@ fn capitalised(text: &str) -> String {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+    use url::Url;
 
     #[test]
     fn there_are_sixty_different_ads_and_they_stay_the_same() {
@@ -173,11 +205,14 @@ mod tests {
     fn a_renamed_ad_speaks_of_the_other_brand_only() {
         for ad in all(Utc::now()) {
             let own = ad["name"].as_str().unwrap();
-            let renamed = renamed(&ad, "Acme");
-            assert_eq!(renamed["name"], "Acme");
-            for member in ["headline", "description", "full_transcription", "timestamped_transcription"] {
-                assert!(!renamed[member].to_string().contains(own), "{renamed}");
-            }
+            let renamed = renamed(&ad, "Acme Shoes Ltd.");
+            assert_eq!(renamed["name"], "Acme Shoes Ltd.");
+            let product = ad["product_category"].as_str().unwrap();
+            let host = Url::parse(renamed["link_url"].as_str().unwrap()).unwrap().host_str().unwrap().to_owned();
+            assert_eq!(host, "acmeshoesltd.example");
+            let text = renamed.to_string().to_lowercase();
+            assert!(!text.contains(&own.to_lowercase()) && !text.contains(product), "{renamed}");
+            assert_eq!(renamed["product_category"], "shoes");
         }
     }
 }

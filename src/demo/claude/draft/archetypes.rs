@@ -7,7 +7,7 @@ use crate::demo::claude::context::Business;
 pub(super) struct Archetype {
     /// What stands behind the first name.
     pub(super) role: &'static str,
-    /// What the person wants, as the end of "is …, who".
+    /// What the person wants, as the end of a sentence that begins with the name; `{brand}` is filled in.
     pub(super) want: &'static str,
     /// Inclusive, in years.
     pub(super) age: (u32, u32),
@@ -35,7 +35,7 @@ pub(super) fn of(business: Business) -> &'static [Archetype; 3] {
 static CONSUMER: [Archetype; 3] = [
     Archetype {
         role: "the curious newcomer",
-        want: "has heard of it from friends and wants a safe first try",
+        want: "has heard of {brand} from friends and wants a safe first try",
         age: (24, 32),
         income: "$28,000–$42,000",
         education: "Vocational training or bachelor's degree",
@@ -49,7 +49,7 @@ static CONSUMER: [Archetype; 3] = [
     },
     Archetype {
         role: "the loyal regular",
-        want: "has made it part of the week and wants it to stay effortless",
+        want: "has made {brand} part of the week and wants it to stay effortless",
         age: (33, 47),
         income: "$45,000–$75,000",
         education: "Bachelor's degree",

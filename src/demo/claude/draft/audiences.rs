@@ -82,7 +82,7 @@ fn persona(context: &BrandContext, wish: &Wish, kind: &Archetype, place: usize) 
 
 fn description(context: &BrandContext, kind: &Archetype, name: &str, themes: &[String], place: usize) -> String {
     let brand = context.name();
-    let mut text = format!("{name} {}.", kind.want);
+    let mut text = format!("{name} {}.", kind.want.replace("{brand}", &brand));
     if !themes.is_empty() {
         let themes: Vec<String> = themes.iter().map(|theme| theme.to_lowercase()).collect();
         text += &format!(" Comes to {brand} for {}.", listed(&themes));

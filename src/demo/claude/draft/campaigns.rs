@@ -1,7 +1,7 @@
 //! Drafts a plan of campaigns, one after the other from the day of the question.
 //! It must not name an audience or a product that the prompt does not have.
 
-use super::{listed, noted};
+use super::{listed, noted, short};
 use crate::demo::claude::context::{BrandContext, Business};
 use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
@@ -86,7 +86,11 @@ fn campaign(
     };
     let product = products.get(place.saturating_sub(1) % products.len().max(1));
     let promise = context.promise().unwrap_or_else(|| context.name());
-    let audience = if reached.is_empty() { "the target market".to_owned() } else { listed(&reached) };
+    let audience = if reached.is_empty() {
+        "the target market".to_owned()
+    } else {
+        listed(&reached.iter().map(|name| short(name)).collect::<Vec<_>>())
+    };
     let filled = |template: &str| {
         let product = product.cloned().unwrap_or_else(|| context.name());
         let filled = template.replace("{}", &product).replace("{brand}", &context.name());

@@ -177,7 +177,7 @@ fn recommendations(ads: &Ads, name: &str) -> Vec<String> {
     {
         advice.push(format!("Try {free}, where none of these ads run."));
     }
-    advice.push(format!("Look at {name}'s live ads again in a month: what still runs then is what works."));
+    advice.push(format!("Look at the live ads of {name} again in a month: what still runs then is what works."));
     advice
 }
 

@@ -48,6 +48,11 @@ fn listed(items: &[String]) -> String {
     }
 }
 
+/// `Maya` of `Maya, the curious newcomer`.
+fn short(name: &str) -> String {
+    name.split(',').next().unwrap_or(name).trim().to_owned()
+}
+
 /// The text with the note behind it.
 fn noted(text: &str) -> String {
     format!("{} {NOTE}", text.trim_end())

@@ -1,7 +1,7 @@
 //! Drafts products and services that fit what the brand speaks of.
 //! It must not state a price as a fact that the prompt does not hold.
 
-use super::noted;
+use super::{noted, short};
 use crate::demo::claude::context::{BrandContext, Business, phrase};
 use crate::demo::claude::words::capitalised;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ fn description(context: &BrandContext, kind: &Kind, subject: &str, place: usize)
     let brand = context.name();
     let mut text = kind.what.replace("{}", subject).replace("{brand}", &brand);
     if let Some(audience) = context.names("target_audiences").get(place).or(context.names("target_audiences").first()) {
-        text += &format!(" Made with {audience} in mind.");
+        text += &format!(" Made with {} in mind.", short(audience));
     } else if let Some(promise) = context.promise().filter(|_| place == 0) {
         text += &format!(" Stands for what {brand} promises: “{promise}”.");
     }
