@@ -52,7 +52,11 @@ pub(super) fn of_event(error: ApiError, request_id: Option<String>) -> UpstreamE
         Some("timeout_error") => "upstream_timeout".into(),
         kind => kind.and_then(text::code).unwrap_or_else(|| "upstream_error".into()),
     };
-    let words = with_message("Claude stopped in the middle of its answer".into(), &error);
+    let words = match retry {
+        Retry::Never => "Claude stopped in the middle of its answer".into(),
+        Retry::Backoff | Retry::After(_) => format!("Claude stopped in the middle of its answer; {TRY_LATER}"),
+    };
+    let words = with_message(words, &error);
     UpstreamError { request_id: shown_id(request_id), ..new(code, words, retry) }
 }
 
@@ -154,7 +158,7 @@ pub(super) fn refused(details: StopDetails) -> UpstreamError {
     let reason = [details.category, details.explanation].into_iter().flatten().collect::<Vec<_>>().join(": ");
     let reason = text::clean(&reason, text::SHOWN_CHARACTERS);
     let reason = if reason.is_empty() { "it gave no reason" } else { &reason };
-    new("refused", format!("Claude declined to answer ({reason})"), Retry::Never)
+    new("refused", format!("Claude declined to answer ({reason}); start the job with other input"), Retry::Never)
 }
 
 pub(super) fn unexpected_stop(stop_reason: &str) -> UpstreamError {
@@ -200,7 +204,7 @@ fn rate_limit_code(error: &ApiError) -> &'static str {
 }
 
 fn is_spend_limit(error: &ApiError) -> bool {
-    error.details.as_ref().and_then(|details| details.error_code.as_deref()) == Some(SPEND_LIMIT)
+    error.details["error_code"] == SPEND_LIMIT
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -144,10 +144,7 @@ pub(super) struct ApiError {
     #[serde(rename = "type")]
     pub(super) kind: Option<String>,
     pub(super) message: Option<String>,
-    pub(super) details: Option<ErrorDetails>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct ErrorDetails {
-    pub(super) error_code: Option<String>,
+    /// Of any shape; an object with `error_code` where an account's own limit was reached.
+    #[serde(default)]
+    pub(super) details: Value,
 }

@@ -61,7 +61,7 @@ async fn an_error_with_status_200_is_an_error() {
     ] {
         let error = failure(json_answer(&body)).await;
         assert_eq!((error.code.as_str(), error.retry), ("overloaded_error", Retry::Backoff));
-        assert_eq!(error.message, "Claude stopped in the middle of its answer: ••••");
+        assert_eq!(error.message, "Claude stopped in the middle of its answer; a later try may succeed: ••••");
         assert_eq!(error.request_id.as_deref(), Some("req_head"));
     }
 }

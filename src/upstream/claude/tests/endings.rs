@@ -19,11 +19,12 @@ async fn an_error_in_mid_stream_ends_the_call() {
         let script = Script::events().chunk(message_start()).chunk(text(0, "{}")).chunk(event(error));
         let error = failure(script.chunk(message_end(json!("end_turn")))).await;
         assert_eq!((error.code.as_str(), error.retry, error.request_id.as_deref()), (code, retry, Some("req_011ABC")));
-        assert_eq!(error.message, "Claude stopped in the middle of its answer: No\u{fffd}w: ••••");
+        let advice = if retry == Retry::Never { "" } else { "; a later try may succeed" };
+        assert_eq!(error.message, format!("Claude stopped in the middle of its answer{advice}: No\u{fffd}w: ••••"));
     }
     let unnamed = json!({"type": "error", "error": {"type": "api_error", "message": null}});
     let error = failure(Script::events().chunk(message_start()).chunk(event(unnamed))).await;
-    assert_eq!(error.message, "Claude stopped in the middle of its answer");
+    assert_eq!(error.message, "Claude stopped in the middle of its answer; a later try may succeed");
     assert_eq!(error.request_id.as_deref(), Some("msg_01ABC"), "the message stands in for the request");
 }
 
@@ -92,9 +93,12 @@ async fn a_refusal_tells_its_reason() {
     let refusal = json!({"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": details}});
     let script =
         Script::events().chunk(message_start()).chunk(event(refusal)).chunk(event(json!({"type": "message_stop"})));
-    assert_eq!(failure(script).await.message, "Claude declined to answer (cyber: Not this.)");
+    assert_eq!(
+        failure(script).await.message,
+        "Claude declined to answer (cyber: Not this.); start the job with other input"
+    );
     let silent = failure(one_text("", json!("refusal"))).await;
-    assert_eq!(silent.message, "Claude declined to answer (it gave no reason)");
+    assert_eq!(silent.message, "Claude declined to answer (it gave no reason); start the job with other input");
     assert_eq!((silent.code.as_str(), silent.retry), ("refused", Retry::Never));
     assert_eq!(silent.request_id.as_deref(), Some("msg_01ABC"));
 }

@@ -81,6 +81,8 @@ async fn each_status_is_told_in_words() {
         let error = failure(Script::new(status, &[]).chunk(error_body(kind, json!(null)))).await;
         assert_eq!(error.message, words, "{status}");
     }
+    let detailed = Script::new("529 Overloaded", &[]).chunk(error_body("overloaded_error", json!("of any shape")));
+    assert_eq!(failure(detailed).await.code, "overloaded_error");
     let page = failure(Script::new("529 Overloaded", &[]).chunk("<html>")).await;
     assert_eq!(page.message, "Claude is overloaded at the moment; a later try may succeed");
 }
