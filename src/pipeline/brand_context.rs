@@ -33,8 +33,7 @@ pub(super) struct Gathered {
 }
 
 /// What is known of a brand. What is empty is left out of the prompt.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct BrandContext {
     /// The day on which it was gathered, in UTC. An attempt on another day goes on with this one.
     pub today: NaiveDate,
@@ -48,10 +47,10 @@ pub(super) struct BrandContext {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience_description: Option<String>,
     /// The newest ones, newest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub target_audiences: Vec<Value>,
     /// The newest ones, newest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub products_services: Vec<Value>,
 }
 
@@ -261,6 +260,8 @@ mod tests {
             let read: Gathered = super::super::read(stored.clone(), "unreadable").unwrap();
             assert_eq!(json!(read), stored);
         }
+        let without_the_day = json!({"brand_context": {}, "audiences": []});
+        assert!(serde_json::from_value::<Gathered>(without_the_day).is_err());
     }
 
     #[test]
