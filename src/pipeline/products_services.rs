@@ -82,7 +82,7 @@ impl ProductsServices {
             name: "generate_products",
             title: "Generating products and services with AI",
             percent: 15..=90,
-            typical_answer: 3_000,
+            typical_answer: 2_200,
             system: include_str!("prompts/products_services.md"),
             user: format!("{}\n\nList the products and services of this brand.", data.text),
             schema: asked_for(),
