@@ -79,6 +79,7 @@ pub fn validate(inputs: &[Input], input_data: Option<&Value>) -> Result<Value, I
     };
     if let Some(name) = given.keys().find(|name| inputs.iter().all(|input| input.name != name.as_str())) {
         let known = inputs.iter().map(|input| input.name).collect::<Vec<_>>().join(", ");
+        let known = if known.is_empty() { "none" } else { &known };
         let field = format!("input_data.{}", shortened(name));
         return Err(InvalidInput::new(field, format!("is not known for this job type; known are: {known}")));
     }

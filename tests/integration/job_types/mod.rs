@@ -27,9 +27,8 @@ struct Case {
     needs_intelligence: bool,
     /// The upstream calls in their order.
     calls: &'static [Upstream],
-    /// The table that it saves to, and how many rows.
+    /// The table that it saves to: one row, or one for each item where the result has a list of this name.
     table: &'static str,
-    rows: i64,
 }
 
 const BRAND_INTELLIGENCE: Case = Case {
@@ -38,7 +37,6 @@ const BRAND_INTELLIGENCE: Case = Case {
     needs_intelligence: false,
     calls: &[Upstream::Gtm, Upstream::Claude],
     table: "brand_intelligence",
-    rows: 1,
 };
 
 const COMPETITOR_ANALYSIS: Case = Case {
@@ -47,7 +45,6 @@ const COMPETITOR_ANALYSIS: Case = Case {
     needs_intelligence: false,
     calls: &[Upstream::Foreplay, Upstream::Claude],
     table: "competitor_analyses",
-    rows: 1,
 };
 
 const TARGET_AUDIENCES: Case = Case {
@@ -56,7 +53,6 @@ const TARGET_AUDIENCES: Case = Case {
     needs_intelligence: false,
     calls: &[Upstream::Claude],
     table: "target_audiences",
-    rows: 3,
 };
 
 const PRODUCTS_SERVICES: Case = Case {
@@ -65,7 +61,6 @@ const PRODUCTS_SERVICES: Case = Case {
     needs_intelligence: true,
     calls: &[Upstream::Claude],
     table: "products_services",
-    rows: 3,
 };
 
 const CAMPAIGNS: Case = Case {
@@ -74,7 +69,6 @@ const CAMPAIGNS: Case = Case {
     needs_intelligence: true,
     calls: &[Upstream::Claude],
     table: "campaigns",
-    rows: 3,
 };
 
 const BRAND_EXTRACTION: Case = Case {
@@ -83,7 +77,6 @@ const BRAND_EXTRACTION: Case = Case {
     needs_intelligence: false,
     calls: &[Upstream::Gtm],
     table: "brand_data",
-    rows: 1,
 };
 
 const PAGE_DISCOVERY: Case = Case {
@@ -92,7 +85,6 @@ const PAGE_DISCOVERY: Case = Case {
     needs_intelligence: false,
     calls: &[Upstream::Gtm],
     table: "brand_pages",
-    rows: 1,
 };
 
 impl Case {
@@ -107,6 +99,11 @@ impl Case {
 
     async fn start(&self, client: &Client, site: &Site) -> String {
         client.start_job(self.job_type, &(self.input_data)(site)).await
+    }
+
+    /// How many rows the job saves.
+    fn rows_in(&self, result_data: &Value) -> i64 {
+        result_data[self.table].as_array().map_or(1, |items| items.len() as i64)
     }
 
     /// How many rows the brand has.
