@@ -1,7 +1,7 @@
 -- What the six further job types need: their tables, the time of each step, and the key under which a job was started.
 --
 -- The tables have the names and columns of the origin application. One that is there keeps its rows and its own types;
--- what it lacks is added. Nothing is dropped, and nothing that was optional becomes required.
+-- what it lacks is added. Nothing of its own is dropped, and nothing that was optional becomes required.
 
 ALTER TABLE ai_jobs
     -- When the current step began, and how long the job was expected to take, in seconds.
@@ -15,33 +15,52 @@ CREATE UNIQUE INDEX IF NOT EXISTS ai_jobs_idempotency ON ai_jobs (brand_id, idem
 -- How long the step took, in milliseconds; what was stored before this column has none.
 ALTER TABLE job_steps ADD COLUMN IF NOT EXISTS took_ms BIGINT;
 
--- A CHECK under another name than PostgreSQL's own still refuses the new names: it is widened, not dropped. What it
--- allowed stays allowed.
+-- A CHECK of the origin application's that refuses one of our names, whatever the CHECK is called, is widened, not
+-- dropped: what it allowed stays allowed.
 DO $$
 DECLARE
-    narrow RECORD;
+    types    CONSTANT VARCHAR[] := ARRAY['brand_intelligence', 'competitor_analysis', 'target_audiences',
+                                         'products_services', 'campaigns', 'brand_extraction', 'page_discovery'];
+    statuses CONSTANT VARCHAR[] := ARRAY['pending', 'processing', 'completed', 'failed', 'cancelled'];
+    found    RECORD;
+    names    VARCHAR[];
+    is_wide  BOOLEAN;
 BEGIN
-    FOR narrow IN
-        SELECT c.conname AS name, pg_get_expr(c.conbin, c.conrelid) AS condition, a.attname AS subject
+    FOR found IN
+        SELECT c.conname AS name, c.convalidated AS is_valid, pg_get_expr(c.conbin, c.conrelid) AS condition,
+               a.attname AS subject
         FROM pg_constraint AS c
         JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND c.conkey = ARRAY[a.attnum]
         WHERE c.conrelid = 'ai_jobs'::regclass AND c.contype = 'c' AND a.attname IN ('job_type', 'status')
-          AND c.conname NOT IN ('ai_jobs_job_type_check', 'ai_jobs_status_check')
     LOOP
-        EXECUTE format('ALTER TABLE ai_jobs DROP CONSTRAINT %I', narrow.name);
-        EXECUTE format(
-            'ALTER TABLE ai_jobs ADD CONSTRAINT %I CHECK ((%s) OR %I IN (%s))', narrow.name, narrow.condition,
-            narrow.subject,
-            CASE narrow.subject
-                WHEN 'status' THEN '''pending'', ''processing'', ''completed'', ''failed'', ''cancelled'''
-                ELSE '''brand_intelligence'', ''competitor_analysis'', ''target_audiences'', ''products_services'', '
-                     '''campaigns'', ''brand_extraction'', ''page_discovery'''
-            END);
+        names := CASE found.subject WHEN 'status' THEN statuses ELSE types END;
+        EXECUTE format('SELECT bool_and(coalesce((%s), true)) FROM unnest($1) AS t (%I)', found.condition, found.subject)
+            INTO is_wide USING names;
+        CONTINUE WHEN is_wide;
+        EXECUTE format('ALTER TABLE ai_jobs DROP CONSTRAINT %I', found.name);
+        EXECUTE format('ALTER TABLE ai_jobs ADD CONSTRAINT %I CHECK ((%s) OR %I = ANY (%L::varchar[])) %s', found.name,
+                       found.condition, found.subject, names, CASE WHEN found.is_valid THEN '' ELSE 'NOT VALID' END);
     END LOOP;
 END
 $$;
 
--- Tables: created where they are missing, without a reference to `brands`, which may not be there either.
+-- Retention marks the jobs whose events it has removed. What the origin application has written has no events: marking
+-- it would set off the triggers there, so it counts as marked from the start. Rows that are there get the new default
+-- without being touched.
+ALTER TABLE ai_jobs ALTER COLUMN pruned SET DEFAULT 'history';
+DO $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM ai_jobs WHERE last_seq = 0) THEN
+        ALTER TABLE ai_jobs DROP COLUMN pruned;
+        ALTER TABLE ai_jobs ADD COLUMN pruned TEXT NOT NULL DEFAULT 'history';
+        CREATE INDEX ai_jobs_prunable ON ai_jobs (pruned, completed_at)
+            WHERE status IN ('completed', 'failed', 'cancelled') AND pruned <> 'history';
+        UPDATE ai_jobs SET pruned = 'nothing' WHERE last_seq > 0;
+    END IF;
+END
+$$;
+
+-- Tables: created where they are missing; `brands` may be missing too.
 CREATE TABLE IF NOT EXISTS competitor_analyses (
     id              UUID PRIMARY KEY DEFAULT gen_random_uuid(),
     brand_id        UUID NOT NULL,
@@ -169,3 +188,38 @@ ALTER TABLE brand_intelligence
     ADD COLUMN IF NOT EXISTS pages_analyzed           INTEGER DEFAULT 0,
     ADD COLUMN IF NOT EXISTS analysis_confidence      DECIMAL(3,2),
     ADD COLUMN IF NOT EXISTS raw_analysis             JSONB;
+
+-- Where the origin application's tables refer to its brands, all tables here do. Otherwise a job of a brand that does
+-- not exist would run and be paid for before its result is refused, and rows of ours would outlive their brand. What is
+-- there already is not looked at.
+DO $$
+DECLARE
+    ours   CONSTANT REGCLASS[] := ARRAY['ai_jobs', 'brand_intelligence', 'competitor_analyses', 'target_audiences',
+                                        'products_services', 'campaigns', 'brand_data', 'brand_pages']::regclass[];
+    brands RECORD;
+    lacks  REGCLASS;
+BEGIN
+    SELECT c.confrelid::regclass AS name, there.attname AS id INTO brands
+    FROM pg_constraint AS c
+    JOIN pg_attribute AS here ON here.attrelid = c.conrelid AND c.conkey = ARRAY[here.attnum]
+    JOIN pg_attribute AS there ON there.attrelid = c.confrelid AND c.confkey = ARRAY[there.attnum]
+    WHERE c.conrelid = ANY (ours) AND c.contype = 'f' AND c.confdeltype = 'c' AND here.attname = 'brand_id'
+    ORDER BY c.conname LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    FOR lacks IN
+        SELECT t.oid FROM unnest(ours) AS t (oid)
+        WHERE NOT EXISTS (
+            SELECT 1 FROM pg_constraint AS c
+            JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
+            WHERE c.conrelid = t.oid AND c.contype = 'f' AND a.attname = 'brand_id'
+        )
+    LOOP
+        EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (brand_id) REFERENCES %s (%I) ON DELETE CASCADE NOT VALID',
+                       lacks, brands.name, brands.id);
+    END LOOP;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE NOTICE 'no foreign keys to brands were added: %', SQLERRM;
+END
+$$;

@@ -63,7 +63,8 @@ pub(super) async fn start(State(api): State<Api>, headers: HeaderMap, body: Body
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let mut sent = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = sent.next() else { return Ok(None) };
-    let key = value.to_str().ok().map(str::trim).filter(|key| (1..=LONGEST_KEY).contains(&key.len()));
+    let is_key = |key: &&str| (1..=LONGEST_KEY).contains(&key.len()) && !key.contains('\t');
+    let key = value.to_str().ok().map(str::trim).filter(is_key);
     match (key, sent.next()) {
         (Some(key), None) => Ok(Some(key.to_owned())),
         (Some(_), Some(_)) => Err(ApiError::invalid(IDEMPOTENCY_KEY, "must be sent once")),

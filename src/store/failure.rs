@@ -30,7 +30,7 @@ fn may_pass(error: &sqlx::Error) -> bool {
 
 fn database_may_pass(error: &dyn DatabaseError) -> bool {
     if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
-        return sqlstate_may_pass(error.code()) || is_racing_create(error);
+        return sqlstate_may_pass(error.code()) || creates_what_is_there(error);
     }
     match (error.try_downcast_ref::<SqliteError>(), error.code().and_then(|code| code.parse::<i32>().ok())) {
         (Some(_), Some(code)) => sqlite_may_pass(code),
@@ -55,9 +55,15 @@ fn sqlstate_may_pass(code: &str) -> bool {
     CLASSES.iter().any(|class| code.starts_with(class)) || CODES.contains(&code)
 }
 
-/// A batch that is committed again while its first try is still under way meets the jobs that the first one creates;
-/// two starts under one key meet each other. The next try finds what the other one has created.
-fn is_racing_create(error: &PgDatabaseError) -> bool {
+/// Whether PostgreSQL refused a job because another transaction has just created it. A batch that is committed again
+/// while its first try is still under way meets the jobs that the first one creates; two starts under one key meet each
+/// other. The next try finds what the other one has created.
+pub(super) fn is_racing_create(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    error.is_some_and(creates_what_is_there)
+}
+
+fn creates_what_is_there(error: &PgDatabaseError) -> bool {
     error.code() == "23505" && matches!(error.constraint(), Some("ai_jobs_pkey" | "ai_jobs_idempotency"))
 }
 

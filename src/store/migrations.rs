@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use super::StoreError;
 
@@ -35,8 +35,26 @@ macro_rules! migration {
     };
 }
 
-pub(super) fn for_postgres() -> Migrator {
-    migrator(migrations!("postgres"))
+/// Those for PostgreSQL, as they run on a database that has the origin application's `ai_jobs` or on one that has not.
+///
+/// The first migration, as it was released, replaces the CHECKs of `ai_jobs` by narrower ones, which fails where the
+/// origin application has jobs of types of its own, and forbids those types where it has none yet. Beside it the first
+/// migration leaves those CHECKs alone; the second one widens them. It is recorded as the same migration either way.
+pub(super) fn for_postgres(beside_the_origin: bool) -> Migrator {
+    let mut migrations = migrations!("postgres");
+    if beside_the_origin && let Some(first) = migrations.iter_mut().find(|migration| migration.version == 1) {
+        first.sql = AssertSqlSafe(without_checks(first.sql.as_str())).into_sql_str();
+    }
+    migrator(migrations)
+}
+
+/// The statements that drop or add a CHECK of `ai_jobs` left out.
+fn without_checks(sql: &str) -> String {
+    let is_check = |statement: &&str| {
+        let words: Vec<&str> = statement.split_whitespace().take(5).collect();
+        matches!(words[..], ["ALTER", "TABLE", "ai_jobs", "DROP" | "ADD", "CONSTRAINT"])
+    };
+    sql.split_inclusive(';').filter(|statement| !is_check(statement)).collect()
 }
 
 pub(super) fn for_sqlite() -> Migrator {
@@ -73,7 +91,7 @@ mod tests {
 
     #[test]
     fn both_folders_hold_the_migrations_that_are_embedded() {
-        let embedded: BTreeSet<String> = for_postgres()
+        let embedded: BTreeSet<String> = for_postgres(false)
             .iter()
             .map(|migration| format!("{:04}_{}.sql", migration.version, migration.description.replace(' ', "_")))
             .collect();
@@ -85,6 +103,20 @@ mod tests {
                 .collect();
             assert_eq!(files, embedded, "{folder}");
         }
-        assert_eq!(for_postgres().iter().count(), for_sqlite().iter().count());
+        assert_eq!(for_postgres(false).iter().count(), for_sqlite().iter().count());
+    }
+    #[test]
+    fn beside_the_origin_the_first_migration_leaves_the_checks_alone_and_nothing_else() {
+        let (plain, beside) = (for_postgres(false), for_postgres(true));
+        for (plain, beside) in plain.iter().zip(beside.iter()) {
+            assert_eq!((plain.version, &plain.checksum), (beside.version, &beside.checksum));
+            let left_out: Vec<&str> =
+                plain.sql.as_str().split(';').filter(|statement| !beside.sql.as_str().contains(*statement)).collect();
+            let expected = if plain.version == 1 { 4 } else { 0 };
+            assert_eq!(left_out.len(), expected, "{left_out:?}");
+            assert!(left_out.iter().all(|statement| statement.contains("_check")), "{left_out:?}");
+            let length: usize = left_out.iter().map(|statement| statement.len() + 1).sum();
+            assert_eq!(beside.sql.as_str().len(), plain.sql.as_str().len() - length);
+        }
     }
 }

@@ -60,8 +60,20 @@ impl StepOutput<'_> {
     }
 }
 
-/// Jobs by the brand and the key that they were started with.
-pub(super) type Keyed = HashMap<(BrandId, String), StoredJob>;
+/// What the database holds that a batch depends on.
+pub(super) struct Found {
+    /// The jobs of the batch, under the transaction's row locks.
+    pub locked: HashMap<JobId, LockedJob>,
+    /// What the brands of the batch have started before under its keys.
+    pub keyed: Keyed,
+    /// Brands of the batch that the origin application does not have; found out when the database has refused them.
+    pub unknown_brands: HashSet<BrandId>,
+    /// How many jobs may wait.
+    pub queue: Queue,
+}
+
+/// Jobs by the brand and the key that they were started with; nothing in place of a job that this version cannot read.
+pub(super) type Keyed = HashMap<(BrandId, String), Option<StoredJob>>;
 
 /// The keys that a batch starts jobs under.
 pub(super) fn keys(writes: &[Write]) -> impl Iterator<Item = (BrandId, &str)> {
@@ -80,8 +92,18 @@ pub(super) struct Queue {
     pub limit: u64,
 }
 
+/// Whether a write of the batch may put a job into the queue. What an earlier write of the same batch does to a job is
+/// not known yet, so any retry may.
+pub(super) fn may_take_room(writes: &[Write], locked: &HashMap<JobId, LockedJob>) -> bool {
+    writes.iter().any(|write| match write.action {
+        Action::Create(_) => !locked.contains_key(&write.job_id),
+        Action::Retry => true,
+        _ => false,
+    })
+}
+
 /// Whether the write puts a job into the queue that a client wants there.
-pub(super) fn takes_room(write: &Write, locked: &HashMap<JobId, LockedJob>) -> bool {
+fn takes_room(write: &Write, locked: &HashMap<JobId, LockedJob>) -> bool {
     match (&write.action, locked.get(&write.job_id)) {
         (Action::Create(_), found) => found.is_none(),
         (Action::Retry, Some(found)) => matches!(found.job.status, JobStatus::Failed | JobStatus::Cancelled),
@@ -127,22 +149,19 @@ pub(super) fn plan_claim(
 }
 
 /// Applies the writes in order.
-pub(super) fn plan<'a>(
-    batch: Uuid,
-    writes: &'a [Write],
-    mut locked: HashMap<JobId, LockedJob>,
-    mut keyed: Keyed,
-    mut queue: Queue,
-    now: DateTime<Utc>,
-) -> Plan<'a> {
+pub(super) fn plan<'a>(batch: Uuid, writes: &'a [Write], found: Found, now: DateTime<Utc>) -> Plan<'a> {
+    let Found { mut locked, mut keyed, unknown_brands, mut queue } = found;
     let mut plan = Plan::default();
+    let mut retried = HashSet::new();
     for write in writes {
         let needs_room = takes_room(write, &locked);
         let outcome = match (locked.get_mut(&write.job_id), &write.action) {
-            (Some(found), _) if found.last_batch == Some(batch) => {
-                Ok(Committed { job: found.job.clone(), events: Vec::new(), again: true })
+            (Some(found), action) if found.last_batch == Some(batch) => {
+                let is_first_retry = *action == Action::Retry && retried.insert(write.job_id);
+                outcome_of_before(&found.job, action, is_first_retry)
             }
             (None, Action::Create(new)) if key_is_taken(&keyed, new) => started_before(&keyed, new),
+            (None, Action::Create(new)) if unknown_brands.contains(&new.brand_id) => Err(Refusal::UnknownBrand),
             _ if needs_room && queue.room == 0 => Err(Refusal::QueueFull { limit: queue.limit }),
             (Some(found), action) => write::apply(&mut found.job, found.lease_expired, action, now).map(|effects| {
                 // A worker that reported in this very batch is alive.
@@ -154,7 +173,7 @@ pub(super) fn plan<'a>(
                 locked.insert(write.job_id, LockedJob { job: job.clone(), lease_expired: false, last_batch: None });
                 if let Some(key) = &new.idempotency_key {
                     let stored = StoredJob { job: job.clone(), input_data: new.input_data.clone() };
-                    keyed.insert((new.brand_id, key.clone()), stored);
+                    keyed.insert((new.brand_id, key.clone()), Some(stored));
                 }
                 plan.created.push((write.job_id, new));
                 Ok(plan.record(write, job, effects))
@@ -169,6 +188,20 @@ pub(super) fn plan<'a>(
     plan
 }
 
+/// What became of a write of a batch that is durable already, as far as its job tells: it may have been refused at the
+/// first try beside others that were not.
+fn outcome_of_before(job: &Job, action: &Action, is_first_retry: bool) -> Result<Committed, Refusal> {
+    let was_refused = match action {
+        Action::Cancel => matches!(job.status, JobStatus::Completed | JobStatus::Failed),
+        Action::Retry => !is_first_retry,
+        _ => false,
+    };
+    if was_refused {
+        return Err(Refusal::WrongState { status: job.status });
+    }
+    Ok(Committed { job: job.clone(), events: Vec::new(), again: true })
+}
+
 fn key_is_taken(keyed: &Keyed, new: &NewJob) -> bool {
     new.idempotency_key.as_ref().is_some_and(|key| keyed.contains_key(&(new.brand_id, key.clone())))
 }
@@ -177,7 +210,7 @@ fn key_is_taken(keyed: &Keyed, new: &NewJob) -> bool {
 fn started_before(keyed: &Keyed, new: &NewJob) -> Result<Committed, Refusal> {
     let key = new.idempotency_key.clone().unwrap_or_default();
     match keyed.get(&(new.brand_id, key)) {
-        Some(first) if first.job.job_type == new.job_type && first.input_data == new.input_data => {
+        Some(Some(first)) if first.job.job_type == new.job_type && first.input_data == new.input_data => {
             Ok(Committed { job: first.job.clone(), events: Vec::new(), again: true })
         }
         _ => Err(Refusal::KeyReused),
@@ -215,9 +248,13 @@ impl<'a> Plan<'a> {
         changed
     }
 
-    /// The jobs to insert.
-    pub fn to_create(&self) -> impl Iterator<Item = (&ChangedJob<'a>, &'a NewJob)> {
-        self.created.iter().filter_map(|(id, new)| self.changed.get(id).map(|job| (job, *new)))
+    /// The jobs to insert, in an order that all batches share: two that start jobs under the same keys wait for each
+    /// other, and must not do so in a circle.
+    pub fn to_create(&self) -> Vec<(&ChangedJob<'a>, &'a NewJob)> {
+        let jobs = self.created.iter().filter_map(|(id, new)| self.changed.get(id).map(|job| (job, *new)));
+        let mut jobs: Vec<_> = jobs.collect();
+        jobs.sort_by_key(|(changed, new)| (new.brand_id, new.idempotency_key.as_deref(), changed.job.id));
+        jobs
     }
 
     /// The jobs to update, either those of which nothing but progress changed or the others.

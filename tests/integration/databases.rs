@@ -52,15 +52,36 @@ impl TestDatabase {
 
     /// Runs statements beside the store, as another program would.
     pub async fn execute(&self, sql: &str) {
+        self.try_execute(sql).await.expect("the statements run");
+    }
+
+    /// The same where the database may refuse.
+    pub async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.place {
             Place::Sqlite(_) => {
                 let mut connection = SqliteConnection::connect(&self.url).await.expect("the file opens");
-                raw_sql(sql).execute(&mut connection).await.expect("the statements run");
+                raw_sql(sql).execute(&mut connection).await?;
             }
             Place::Postgres { .. } => {
                 let mut connection = PgConnection::connect(&self.url).await.expect("the server answers");
-                raw_sql(sql).execute(&mut connection).await.expect("the statements run");
+                raw_sql(sql).execute(&mut connection).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The texts that a query answers, row by row.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.place {
+            Place::Sqlite(_) => {
+                let mut connection = SqliteConnection::connect(&self.url).await.expect("the file opens");
+                sqlx::query_scalar(sql).fetch_all(&mut connection).await.expect("the query answers texts")
+            }
+            Place::Postgres { .. } => {
+                let mut connection = PgConnection::connect(&self.url).await.expect("the server answers");
+                sqlx::query_scalar(sql).fetch_all(&mut connection).await.expect("the query answers texts")
             }
         }
     }

@@ -1,16 +1,21 @@
 //! Commits a batch of writes in one transaction.
 //! Must not write by itself what `save` writes for claims too.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
-use super::{row, save};
-use crate::job::JobId;
-use crate::store::plan::{Keyed, LockedJob, Queue, keys, plan, takes_room};
+use super::{brands, row, save};
+use crate::job::{BrandId, JobId};
+use crate::store::failure::is_racing_create;
+use crate::store::plan::{Found, Keyed, LockedJob, Queue, keys, may_take_room, plan};
 use crate::store::{Committed, StoreError, StoreSettings, now};
 use crate::write::{Action, Refusal, Write};
+
+/// How often a batch is begun anew because of what the database refused at the last statement. Each time more is known:
+/// brands that are missing, or jobs that another instance has created.
+const TRIES: usize = 8;
 
 pub(super) async fn commit(
     connection: &mut PgConnection,
@@ -18,19 +23,55 @@ pub(super) async fn commit(
     writes: &[Write],
     settings: StoreSettings,
 ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
+    let mut unknown_brands = HashSet::new();
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match try_commit(connection, batch, writes, unknown_brands.clone(), settings).await? {
+            Tried::Committed(outcomes) => return Ok(outcomes),
+            // It has committed: the unique index waits for the other transaction. What it created is found now.
+            Tried::Refused(error) if is_racing_create(&error) && tries < TRIES => {}
+            Tried::Refused(error) if is_foreign_key(&error) && tries < TRIES => {
+                let found = unknown_brands_of(connection, writes).await?;
+                if found.is_subset(&unknown_brands) {
+                    return Err(error.into());
+                }
+                unknown_brands.extend(found);
+            }
+            Tried::Refused(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// How a try ended.
+enum Tried {
+    Committed(Vec<Result<Committed, Refusal>>),
+    /// The database refused what the plan says; nothing of it is durable.
+    Refused(sqlx::Error),
+}
+
+async fn try_commit(
+    connection: &mut PgConnection,
+    batch: Uuid,
+    writes: &[Write],
+    unknown_brands: HashSet<BrandId>,
+    settings: StoreSettings,
+) -> Result<Tried, StoreError> {
     let now = now();
     let mut transaction = connection.begin().await?;
     let locked = lock(&mut transaction, writes).await?;
     let room = queue_room(&mut transaction, writes, &locked, settings.max_queued_jobs).await?;
     let keyed = keyed(&mut transaction, writes).await?;
     let queue = Queue { room, limit: settings.max_queued_jobs };
-    let plan = plan(batch, writes, locked, keyed, queue, now);
-    match save::save(&mut transaction, &plan, Some(batch), settings.lease).await {
-        Err(error) if is_unknown_brand(&error, writes) => return Ok(vec![Err(Refusal::UnknownBrand)]),
-        saved => saved?,
+    let plan = plan(batch, writes, Found { locked, keyed, unknown_brands, queue }, now);
+    if let Err(error) = save::save(&mut transaction, &plan, Some(batch), settings.lease).await {
+        if error.as_database_error().is_some() {
+            transaction.rollback().await?;
+        }
+        return Ok(Tried::Refused(error));
     }
     transaction.commit().await?;
-    Ok(plan.outcomes)
+    Ok(Tried::Committed(plan.outcomes))
 }
 
 /// Locks the jobs of the batch in the order of their ids, so that two batches cannot wait for each other in a circle.
@@ -74,9 +115,8 @@ async fn keyed(connection: &mut PgConnection, writes: &[Write]) -> Result<Keyed,
     .await?;
     let mut keyed = Keyed::default();
     for found in &rows {
-        if let Some(stored) = row::stored_job(found)? {
-            keyed.insert((stored.job.brand_id, found.try_get("idempotency_key")?), stored);
-        }
+        let brand_and_key = (BrandId(found.try_get("brand_id")?), found.try_get("idempotency_key")?);
+        keyed.insert(brand_and_key, row::stored_job(found)?);
     }
     Ok(keyed)
 }
@@ -89,7 +129,7 @@ async fn queue_room(
     locked: &HashMap<JobId, LockedJob>,
     limit: u64,
 ) -> Result<u64, StoreError> {
-    if !writes.iter().any(|write| takes_room(write, locked)) {
+    if !may_take_room(writes, locked) {
         return Ok(0);
     }
     let limit_here = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -102,8 +142,22 @@ async fn queue_room(
     Ok(u64::try_from(limit_here - waiting).unwrap_or(0))
 }
 
-/// Whether the batch is a single create that the origin application's foreign key to its brands refused.
-fn is_unknown_brand(error: &sqlx::Error, writes: &[Write]) -> bool {
-    let refused = error.as_database_error().is_some_and(|error| error.is_foreign_key_violation());
-    refused && matches!(writes, [Write { action: Action::Create(_), .. }])
+fn is_foreign_key(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.is_foreign_key_violation())
+}
+
+/// The brands of the batch's starts that the origin application does not have, after its foreign key has refused one.
+async fn unknown_brands_of(connection: &mut PgConnection, writes: &[Write]) -> Result<HashSet<BrandId>, StoreError> {
+    let brands: HashSet<BrandId> = writes
+        .iter()
+        .filter_map(|write| match &write.action {
+            Action::Create(new) => Some(new.brand_id),
+            _ => None,
+        })
+        .collect();
+    match writes {
+        // Nothing needs to be asked, so that this works without the right to read the table of brands too.
+        [Write { action: Action::Create(_), .. }] => Ok(brands),
+        _ => Ok(brands::unknown(connection, brands).await?),
+    }
 }

@@ -21,6 +21,7 @@ use crate::job::{Attempt, BrandId, JobId, JobType};
 use crate::write::{Refusal, ResultTable, Write};
 use loan::{Loan, within_bound};
 
+mod brands;
 mod claim;
 mod commit;
 mod lease;
@@ -156,7 +157,7 @@ impl Store for PostgresStore {
     }
 
     async fn brand(&self, brand_id: BrandId) -> Result<Option<Value>, StoreError> {
-        on_connection!(self.reads, connection => result_row::brand(connection, brand_id))
+        on_connection!(self.reads, connection => brands::read(connection, brand_id))
     }
 
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError> {
@@ -188,7 +189,12 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
     let mut connection = timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options))
         .await
         .map_err(|_| StoreError::Unavailable(format!("no connection within {} s", CONNECT_TIMEOUT.as_secs())))??;
-    timeout(MIGRATE_TIMEOUT, migrations::run(&migrations::for_postgres(), &mut connection)).await.map_err(|_| {
+    // A table of jobs that is not ours is the origin application's. Where it is ours this is of no account: the first
+    // migration has been made, or another instance is making it.
+    let beside_the_origin: bool =
+        sqlx::query_scalar("SELECT to_regclass('ai_jobs') IS NOT NULL").fetch_one(&mut connection).await?;
+    let migrations = migrations::for_postgres(beside_the_origin);
+    timeout(MIGRATE_TIMEOUT, migrations::run(&migrations, &mut connection)).await.map_err(|_| {
         StoreError::Unavailable(format!("no end of migrations within {} s", MIGRATE_TIMEOUT.as_secs()))
     })??;
     connection.close().await?;

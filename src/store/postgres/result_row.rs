@@ -19,7 +19,7 @@ pub(super) async fn insert(
     let table = row.table.as_str();
     let columns = columns_of(connection, row.table).await?;
     let mut values: Map<String, Value> =
-        columns.iter().filter_map(|(name, room)| Some((name.clone(), fit(row.values.get(name)?, *room)))).collect();
+        columns.iter().filter_map(|real| Some((real.name.clone(), real.fit(row.values.get(&real.name)?)))).collect();
     values.insert("id".to_owned(), row.id.to_string().into());
     values.insert("brand_id".to_owned(), brand_id.to_string().into());
     let names = values.keys().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
@@ -39,7 +39,8 @@ pub(super) async fn latest(
     let documents: Vec<&str> =
         table.columns().iter().filter(|column| column.kind == ColumnKind::Document).map(|column| column.name).collect();
     let statement = format!(
-        "SELECT to_jsonb(t) - $2::text[] FROM {} AS t WHERE brand_id = $1 ORDER BY created_at DESC, id DESC LIMIT $3",
+        "SELECT to_jsonb(t) - $2::text[] FROM {} AS t WHERE brand_id = $1
+         ORDER BY created_at DESC NULLS LAST, id DESC LIMIT $3",
         table.as_str()
     );
     let rows: Vec<Json<Value>> = sqlx::query_scalar(AssertSqlSafe(statement))
@@ -51,44 +52,53 @@ pub(super) async fn latest(
     Ok(rows.into_iter().map(|Json(row)| row).collect())
 }
 
-/// The origin application's own row of the brand.
-pub(super) async fn brand(connection: &mut PgConnection, brand_id: BrandId) -> Result<Option<Value>, StoreError> {
-    let is_there: bool =
-        sqlx::query_scalar("SELECT to_regclass('brands') IS NOT NULL").fetch_one(&mut *connection).await?;
-    if !is_there {
-        return Ok(None);
-    }
-    let row: Option<Json<Value>> = sqlx::query_scalar("SELECT to_jsonb(b) FROM brands AS b WHERE id = $1")
-        .bind(brand_id.0)
-        .fetch_optional(connection)
-        .await?;
-    Ok(row.map(|Json(row)| row))
+/// A column that the table has, and what there is room for in it.
+struct RealColumn {
+    name: String,
+    /// The characters that a VARCHAR holds.
+    characters: Option<usize>,
+    /// A DECIMAL holds numbers below this.
+    below: Option<f64>,
 }
 
-/// The columns that the table has of those that a row may fill, with the characters that a VARCHAR has room for.
-async fn columns_of(
-    connection: &mut PgConnection,
-    table: ResultTable,
-) -> Result<Vec<(String, Option<usize>)>, sqlx::Error> {
+/// Those of the columns that a row may fill that the table has.
+async fn columns_of(connection: &mut PgConnection, table: ResultTable) -> Result<Vec<RealColumn>, sqlx::Error> {
     let names: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
-    // The type modifier of a VARCHAR is its length and 4 (PostgreSQL's manual, pg_attribute.atttypmod).
-    let found: Vec<(String, Option<i32>)> = sqlx::query_as(
-        "SELECT attname::text, CASE WHEN atttypid = 'varchar'::regtype AND atttypmod > 4 THEN atttypmod - 4 END
+    // The type modifier of a VARCHAR is its length and 4; that of a DECIMAL is 4 and its precision in the upper 16 bits,
+    // its scale in the lower 11 (PostgreSQL's numeric.c).
+    let found: Vec<(String, Option<i32>, Option<i32>)> = sqlx::query_as(
+        "SELECT attname::text,
+                CASE WHEN atttypid = 'varchar'::regtype AND atttypmod > 4 THEN atttypmod - 4 END,
+                CASE WHEN atttypid = 'numeric'::regtype AND atttypmod > 4
+                     THEN (((atttypmod - 4) >> 16) & 65535) - ((atttypmod - 4) & 2047) END
          FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname = ANY($2) AND attnum > 0 AND NOT attisdropped",
     )
     .bind(table.as_str())
     .bind(names)
     .fetch_all(connection)
     .await?;
-    Ok(found.into_iter().map(|(name, room)| (name, room.and_then(|room| usize::try_from(room).ok()))).collect())
+    let real = |(name, characters, digits): (String, Option<i32>, Option<i32>)| RealColumn {
+        name,
+        characters: characters.and_then(|room| usize::try_from(room).ok()),
+        below: digits.map(|digits| 10_f64.powi(digits)),
+    };
+    Ok(found.into_iter().map(real).collect())
 }
 
-/// The value, its text cut to the characters that there is room for.
-fn fit(value: &Value, room: Option<usize>) -> Value {
-    match (value, room) {
-        (Value::String(text), Some(room)) if text.chars().count() > room => {
-            Value::String(text.chars().take(room).collect())
+impl RealColumn {
+    /// The value, its text cut to the characters that there is room for; null in place of a number that is too large.
+    fn fit(&self, value: &Value) -> Value {
+        match (value, self.characters, self.below) {
+            (Value::Null | Value::Bool(_), ..) => value.clone(),
+            // A little less, because the column rounds.
+            (Value::Number(number), _, Some(below)) if number.as_f64().is_some_and(|n| n.abs() > below - 0.5) => {
+                Value::Null
+            }
+            (Value::Number(_), ..) | (_, None, _) => value.clone(),
+            (Value::String(text), Some(room), _) => text.chars().take(room).collect::<String>().into(),
+            (Value::Array(_) | Value::Object(_), Some(room), _) => {
+                value.to_string().chars().take(room).collect::<String>().into()
+            }
         }
-        _ => value.clone(),
     }
 }

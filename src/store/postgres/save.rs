@@ -31,17 +31,17 @@ pub(super) async fn save(
 
 /// A job that nobody has claimed has none of the members that an attempt sets.
 async fn insert_jobs(connection: &mut PgConnection, plan: &Plan<'_>, batch: Option<Uuid>) -> Result<(), sqlx::Error> {
-    let jobs: Vec<(&Job, &NewJob)> = plan.to_create().map(|(changed, new)| (&changed.job, new)).collect();
+    let jobs: Vec<(&Job, &NewJob)> = plan.to_create().into_iter().map(|(changed, new)| (&changed.job, new)).collect();
     if jobs.is_empty() {
         return Ok(());
     }
     sqlx::query(
         "INSERT INTO ai_jobs (id, brand_id, job_type, status, input_data, current_step, total_steps, max_retries,
                               last_seq, created_at, updated_at, completed_at, run_at, last_batch, estimated_duration,
-                              idempotency_key)
+                              idempotency_key, pruned)
          SELECT c.id, c.brand_id, c.job_type, c.status, c.input_data, c.current_step, c.total_steps, c.max_retries,
                 c.last_seq, c.created_at, now(), c.completed_at, now(), $12, c.estimated_duration,
-                c.idempotency_key
+                c.idempotency_key, 'nothing'
          FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::bigint[],
                      $8::bigint[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $13::bigint[],
                      $14::text[])

@@ -1,7 +1,7 @@
 //! Commits a batch of writes in one transaction.
 //! Must not write by itself what `save` writes for claims too.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
@@ -11,7 +11,7 @@ use super::row::microseconds;
 use super::statement::{list, runs};
 use super::{row, save};
 use crate::job::JobId;
-use crate::store::plan::{Keyed, LockedJob, Queue, keys, plan, takes_room};
+use crate::store::plan::{Found, Keyed, LockedJob, Queue, keys, may_take_room, plan};
 use crate::store::{Committed, StoreError, StoreSettings, now};
 use crate::write::{Refusal, Write};
 
@@ -27,7 +27,8 @@ pub(super) async fn commit(
     let room = queue_room(&mut transaction, writes, &locked, settings.max_queued_jobs).await?;
     let keyed = keyed(&mut transaction, writes).await?;
     let queue = Queue { room, limit: settings.max_queued_jobs };
-    let plan = plan(batch, writes, locked, keyed, queue, now);
+    // There are no brands here that could be missing.
+    let plan = plan(batch, writes, Found { locked, keyed, unknown_brands: HashSet::new(), queue }, now);
     save::save(&mut transaction, &plan, Some(batch), settings.lease, now).await?;
     transaction.commit().await?;
     Ok(plan.outcomes)
@@ -75,8 +76,8 @@ async fn keyed(connection: &mut SqliteConnection, writes: &[Write]) -> Result<Ke
         .bind(key)
         .fetch_optional(&mut *connection)
         .await?;
-        if let Some(stored) = found.map(|found| row::stored_job(&found)).transpose()?.flatten() {
-            keyed.insert((brand_id, key.to_owned()), stored);
+        if let Some(found) = found {
+            keyed.insert((brand_id, key.to_owned()), row::stored_job(&found)?);
         }
     }
     Ok(keyed)
@@ -89,7 +90,7 @@ async fn queue_room(
     locked: &HashMap<JobId, LockedJob>,
     limit: u64,
 ) -> Result<u64, StoreError> {
-    if !writes.iter().any(|write| takes_room(write, locked)) {
+    if !may_take_room(writes, locked) {
         return Ok(0);
     }
     let limit_here = i64::try_from(limit).unwrap_or(i64::MAX);

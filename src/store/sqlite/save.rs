@@ -24,7 +24,7 @@ pub(super) async fn save(
     lease: Duration,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    insert_jobs(connection, &plan.to_create().collect::<Vec<_>>(), batch, now).await?;
+    insert_jobs(connection, &plan.to_create(), batch, now).await?;
     update_moved_jobs(connection, &plan.to_update(true), batch, lease, now).await?;
     update_progress(connection, &plan.to_update(false), batch, lease, now).await?;
     insert_events(connection, &plan.events).await?;

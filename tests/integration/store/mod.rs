@@ -11,26 +11,28 @@ use uuid::Uuid;
 
 mod claiming;
 mod committing;
+mod keys;
 mod leases;
 mod opening;
 mod postgres_only;
 mod pruning;
 mod reading;
+pub mod rows;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// How long a condition may take to come true.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-fn settings() -> StoreSettings {
+pub fn settings() -> StoreSettings {
     StoreSettings { lease: HOUR, max_queued_jobs: 10_000 }
 }
 
-fn brand() -> BrandId {
+pub fn brand() -> BrandId {
     BrandId(Uuid::new_v4())
 }
 
-fn new_job(brand_id: BrandId) -> NewJob {
+pub fn new_job(brand_id: BrandId) -> NewJob {
     let input_data = json!({"url": "https://example.com", "max_pages": 15});
     NewJob {
         brand_id,
@@ -43,11 +45,11 @@ fn new_job(brand_id: BrandId) -> NewJob {
     }
 }
 
-fn create(brand_id: BrandId) -> Write {
+pub fn create(brand_id: BrandId) -> Write {
     Write { job_id: JobId::new(), action: Action::Create(new_job(brand_id)) }
 }
 
-fn report(job_id: JobId, attempt: Attempt, report: Report) -> Write {
+pub fn report(job_id: JobId, attempt: Attempt, report: Report) -> Write {
     Write { job_id, action: Action::Attempt(attempt, report) }
 }
 
@@ -84,11 +86,11 @@ fn complete(job_id: JobId, attempt: Attempt) -> Write {
     report(job_id, attempt, Report::Complete(result()))
 }
 
-async fn commit(store: &dyn Store, writes: &[Write]) -> Vec<Result<Committed, Refusal>> {
+pub async fn commit(store: &dyn Store, writes: &[Write]) -> Vec<Result<Committed, Refusal>> {
     store.commit(Uuid::new_v4(), writes).await.expect("the batch is committed")
 }
 
-async fn commit_one(store: &dyn Store, write: Write) -> Result<Committed, Refusal> {
+pub async fn commit_one(store: &dyn Store, write: Write) -> Result<Committed, Refusal> {
     commit(store, &[write]).await.pop().expect("an outcome for the write")
 }
 
@@ -108,15 +110,15 @@ async fn processing(store: &dyn Store) -> Job {
 }
 
 /// Whatever is due.
-async fn claim_all(store: &dyn Store) -> Vec<Claimed> {
+pub async fn claim_all(store: &dyn Store) -> Vec<Claimed> {
     store.claim(&claim_of(1000, 1000)).await.expect("the claim is answered")
 }
 
-async fn stored(store: &dyn Store, id: JobId) -> Job {
+pub async fn stored(store: &dyn Store, id: JobId) -> Job {
     store.job(id).await.expect("the job is read").expect("the job exists").job
 }
 
-async fn seqs(store: &dyn Store, id: JobId) -> Vec<i64> {
+pub async fn seqs(store: &dyn Store, id: JobId) -> Vec<i64> {
     let events = store.events_after(id, 0, 100_000).await.expect("the events are read");
     events.into_iter().map(|event| event.seq).collect()
 }

@@ -12,18 +12,25 @@ const BRANDS: &str = "
     ALTER TABLE ai_jobs ADD FOREIGN KEY (brand_id) REFERENCES brands (id) ON DELETE CASCADE;";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_brand_that_does_not_exist_is_refused_to_its_own_write_alone() {
+async fn a_brand_that_does_not_exist_is_refused_to_its_own_writes_alone() {
     let database = TestDatabase::postgres().await;
     let store = database.store(settings()).await;
     database.execute(BRANDS).await;
     let known = brand();
     database.execute(&format!("INSERT INTO brands VALUES ('{known}')")).await;
-    let writes = [create(known), create(brand())];
-    let refused = store.commit(Uuid::new_v4(), &writes).await;
-    assert!(matches!(refused, Err(StoreError::Rejected(_))), "{refused:?}");
-    commit_one(&*store, writes[0].clone()).await.unwrap();
-    assert_eq!(commit_one(&*store, writes[1].clone()).await, Err(Refusal::UnknownBrand));
-    assert_eq!(store.job(writes[1].job_id).await.unwrap(), None);
+    let running = created(&*store, known).await.id;
+    claim_all(&*store).await;
+    let writes = [create(known), create(brand()), delta(running, 1, "paid for"), create(brand()), create(known)];
+    let outcomes = commit(&*store, &writes).await;
+    for (n, (write, outcome)) in writes.iter().zip(outcomes).enumerate() {
+        match n {
+            1 | 3 => assert_eq!(outcome, Err(Refusal::UnknownBrand)),
+            _ => assert_eq!(outcome.unwrap().events.len(), 1),
+        }
+        assert_eq!(store.job(write.job_id).await.unwrap().is_some(), n != 1 && n != 3);
+    }
+    assert_eq!(seqs(&*store, running).await, [1, 2, 3]);
+    assert_eq!(commit_one(&*store, create(brand())).await, Err(Refusal::UnknownBrand));
     // The brand goes, and with it all that is about its jobs.
     database.execute("DELETE FROM brands").await;
     assert_eq!(database.number("SELECT count(*) FROM job_events").await, 0);
