@@ -119,7 +119,7 @@ async fn another_body_under_the_key_is_refused(database: TestDatabase) {
     let (first, _) = start_under(&client, &key("k"), body(client.brand_id, &site.url)).await;
     for other in [
         body(client.brand_id, "https://other.example/"),
-        body(client.brand_id, &site.url).replace('7', "8"),
+        body(client.brand_id, &site.url).replace("\"max_pages\":7", "\"max_pages\":8"),
         json!({"brand_id": client.brand_id, "job_type": "brand_intelligence", "input_data": {"url": site.url}})
             .to_string(),
     ] {
