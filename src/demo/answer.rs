@@ -109,7 +109,7 @@ pub(super) async fn respond<F>(admitted: Admitted, reset: ResetSwitch, normal: i
 where
     F: Future<Output = Answer>,
 {
-    let Admitted { behaviour, pace, open } = admitted;
+    let Admitted { behaviour, pace, open, fault: _ } = admitted;
     match behaviour {
         Behaviour::Normal => from_answer(normal().await, None, pace, reset, open).await,
         Behaviour::HoldAfter { events, gate } => {

@@ -2,6 +2,7 @@
 //! It must not answer requests; `answer` does.
 
 use super::behaviour::Behaviour;
+use super::fault::{Asked, Catalogue, Memory};
 use axum::http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 const MAX_RECORDED: usize = 512;
 
 /// The headers worth recording: the ones the real APIs look at.
-const RECORDED_HEADERS: [&str; 10] = [
+const RECORDED_HEADERS: [&str; 11] = [
     "accept",
     "anthropic-beta",
     "anthropic-version",
@@ -25,6 +26,7 @@ const RECORDED_HEADERS: [&str; 10] = [
     "user-agent",
     "x-api-key",
     "x-request-id",
+    "x-stand-in-fault",
 ];
 
 /// What a stand-in has seen so far on its main endpoint.
@@ -82,8 +84,9 @@ impl fmt::Debug for RecordedRequest {
 }
 
 /// The state that a stand-in's handlers share with the handle that tests hold.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Control {
+    catalogue: Catalogue,
     /// Watched, so that a test can wait for a count without polling.
     counts: watch::Sender<Counts>,
     script: Mutex<Script>,
@@ -100,9 +103,22 @@ struct Script {
     requests: VecDeque<RecordedRequest>,
     /// Requests by path; the routes are few.
     calls: BTreeMap<String, usize>,
+    faults: Memory,
 }
 
 impl Control {
+    pub(super) fn new(catalogue: Catalogue) -> Control {
+        Control { catalogue, counts: watch::Sender::default(), script: Mutex::default() }
+    }
+
+    pub(super) fn catalogue(&self) -> Catalogue {
+        self.catalogue
+    }
+
+    pub(super) fn with_faults<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
+        change(&mut self.locked().faults)
+    }
+
     pub(super) fn script(&self, behaviour: Behaviour) {
         self.locked().queue.push_back(behaviour);
     }
@@ -132,22 +148,25 @@ impl Control {
         tokio::time::timeout(deadline, counts.wait_for(|counts| condition(counts))).await.is_ok()
     }
 
-    /// Counts and records a request, and takes what the script holds for it.
-    pub(super) fn admit(self: &Arc<Self>, request: RecordedRequest) -> Admitted {
-        let (behaviour, pace) = {
+    /// Counts and records a request, and decides what becomes of it: what the script holds, else the fault that the request
+    /// asks for, else the one that is armed, else the default.
+    pub(super) fn admit(self: &Arc<Self>, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Admitted {
+        let request = RecordedRequest::new(method, uri, headers, body);
+        let asked = Asked::read(self.catalogue.api, uri, headers, body);
+        let (treatment, pace) = {
             let mut script = self.locked();
-            if script.requests.len() == MAX_RECORDED {
-                script.requests.pop_front();
-            }
-            *script.calls.entry(request.path.clone()).or_default() += 1;
-            script.requests.push_back(request);
-            (script.queue.pop_front().unwrap_or_else(|| script.default.clone()), script.pace)
+            script.record(request);
+            (script.treatment(asked.as_ref(), self.catalogue), script.pace)
         };
         self.counts.send_modify(|counts| {
             counts.calls += 1;
             counts.open += 1;
         });
-        Admitted { behaviour, pace, open: OpenRequest { control: Arc::clone(self) } }
+        let (behaviour, fault) = match treatment {
+            Treatment::Behave(behaviour) => (behaviour, None),
+            Treatment::Fault(name) => (Behaviour::Normal, Some(name)),
+        };
+        Admitted { behaviour, fault, pace, open: OpenRequest { control: Arc::clone(self) } }
     }
 
     fn locked(&self) -> MutexGuard<'_, Script> {
@@ -156,9 +175,41 @@ impl Control {
     }
 }
 
+/// What becomes of a request.
+enum Treatment {
+    Behave(Behaviour),
+    Fault(&'static str),
+}
+
+impl Script {
+    fn record(&mut self, request: RecordedRequest) {
+        if self.requests.len() == MAX_RECORDED {
+            self.requests.pop_front();
+        }
+        *self.calls.entry(request.path.clone()).or_default() += 1;
+        self.requests.push_back(request);
+    }
+
+    fn treatment(&mut self, asked: Option<&Asked>, catalogue: Catalogue) -> Treatment {
+        if let Some(scripted) = self.queue.pop_front() {
+            return Treatment::Behave(scripted);
+        }
+        let fault = match asked {
+            None => self.faults.next_armed(),
+            Some(asked) => match catalogue.find(asked.name()) {
+                None => return Treatment::Behave(catalogue.refused(asked.name(), catalogue.names())),
+                Some(name) => Some(name).filter(|_| self.faults.is_due(asked)),
+            },
+        };
+        fault.map_or_else(|| Treatment::Behave(self.default.clone()), Treatment::Fault)
+    }
+}
+
 /// A request that was counted, with what to do about it.
 pub(super) struct Admitted {
     pub(super) behaviour: Behaviour,
+    /// A fault of the API's catalogue, which the API has to see to itself.
+    pub(super) fault: Option<&'static str>,
     pub(super) pace: Duration,
     pub(super) open: OpenRequest,
 }
@@ -178,13 +229,20 @@ impl Drop for OpenRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::fault::FaultNote;
 
-    fn request(path: &str) -> RecordedRequest {
-        let uri: Uri = path.parse().unwrap();
+    const NOTES: &[FaultNote] =
+        &[FaultNote { name: "reset", description: "" }, FaultNote { name: "html", description: "" }];
+
+    fn control() -> Arc<Control> {
+        Arc::new(Control::new(Catalogue { api: "gtm", notes: NOTES }))
+    }
+
+    fn admit(control: &Arc<Control>, path: &str) -> Admitted {
         let mut headers = HeaderMap::new();
         headers.insert("x-api-key", "secret-key".parse().unwrap());
         headers.insert("x-unrelated", "1".parse().unwrap());
-        RecordedRequest::new(&Method::POST, &uri, &headers, br#"{"a":1}"#)
+        control.admit(&Method::POST, &path.parse().unwrap(), &headers, br#"{"a":1}"#)
     }
 
     fn status_of(admitted: &Admitted) -> Option<u16> {
@@ -196,22 +254,41 @@ mod tests {
 
     #[test]
     fn the_script_is_played_in_order_and_then_the_default() {
-        let control = Arc::new(Control::default());
+        let control = control();
         control.script(Behaviour::status(500, &Value::Null));
         control.script(Behaviour::status(429, &Value::Null));
-        let played: Vec<_> = (0..3).map(|_| status_of(&control.admit(request("/")))).collect();
+        let played: Vec<_> = (0..3).map(|_| status_of(&admit(&control, "/"))).collect();
         assert_eq!(played, [Some(500), Some(429), None]);
         control.set_default(Behaviour::status(503, &Value::Null));
         control.script(Behaviour::Normal);
-        let played: Vec<_> = (0..3).map(|_| status_of(&control.admit(request("/")))).collect();
+        let played: Vec<_> = (0..3).map(|_| status_of(&admit(&control, "/"))).collect();
         assert_eq!(played, [None, Some(503), Some(503)]);
+    }
+
+    #[test]
+    fn the_script_comes_before_a_fault_asked_for_and_that_before_one_armed() {
+        let control = control();
+        control.set_default(Behaviour::status(503, &Value::Null));
+        control.script(Behaviour::status(500, &Value::Null));
+        assert!(control.with_faults(|memory| memory.arm("html", 1)));
+        let asking = "/?fault=gtm:reset*1";
+        let treated: Vec<_> = [asking, asking, asking, "/", "/"]
+            .map(|path| admit(&control, path))
+            .iter()
+            .map(|admitted| (status_of(admitted), admitted.fault))
+            .collect();
+        let (asked_for, armed) = ((None, Some("reset")), (None, Some("html")));
+        assert_eq!(treated, [(Some(500), None), asked_for, (Some(503), None), armed, (Some(503), None)]);
+        let unknown = admit(&control, "/?fault=gtm:nonsense");
+        assert_eq!((status_of(&unknown), unknown.fault), (Some(400), None));
+        assert_eq!(admit(&control, "/?fault=claude:reset").fault, None);
     }
 
     #[tokio::test]
     async fn counts_follow_the_guard_and_can_be_awaited() {
-        let control = Arc::new(Control::default());
-        let first = control.admit(request("/"));
-        let second = control.admit(request("/"));
+        let control = control();
+        let first = admit(&control, "/");
+        let second = admit(&control, "/");
         assert_eq!(control.counts(), Counts { calls: 2, open: 2 });
         drop(first);
         assert_eq!(control.counts(), Counts { calls: 2, open: 1 });
@@ -226,9 +303,9 @@ mod tests {
 
     #[test]
     fn records_are_bounded_and_keep_only_headers_of_interest() {
-        let control = Arc::new(Control::default());
+        let control = control();
         for number in 0..=MAX_RECORDED {
-            drop(control.admit(request(&format!("/{number}?q=1"))));
+            drop(admit(&control, &format!("/{number}?q=1")));
         }
         let requests = control.requests();
         assert_eq!(requests.len(), MAX_RECORDED);

@@ -9,8 +9,11 @@ mod behaviour;
 mod claude;
 mod command;
 mod control;
+mod fault;
 mod foreplay;
 mod gtm;
+#[cfg(test)]
+mod heard;
 mod socket;
 mod stand_in;
 
@@ -18,6 +21,7 @@ pub use behaviour::{Behaviour, Ending, Gate};
 pub use claude::{Claude, EVENTS_BEFORE_TEXT};
 pub use command::{banner, configured};
 pub use control::{Counts, RecordedRequest};
+pub use fault::FaultNote;
 pub use foreplay::Foreplay;
 pub use gtm::Gtm;
 pub use stand_in::{Api, StandIn};

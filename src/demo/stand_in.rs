@@ -3,6 +3,7 @@
 
 use super::behaviour::Behaviour;
 use super::control::{Control, Counts, RecordedRequest};
+use super::fault::{self, Catalogue, FaultNote};
 use super::socket::{ResetSwitch, Socket};
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
@@ -31,6 +32,12 @@ pub trait Api: Send + Sync + 'static {
     /// The delay between events at which a person can follow.
     const PACE_FOR_PEOPLE: Duration;
 
+    /// The name by which texts ask for its faults.
+    const NAME: &'static str;
+
+    /// The faults that can be asked for; `docs/FAULTS.md` says what a job does on each.
+    fn faults() -> &'static [FaultNote];
+
     /// The API's routes; the main endpoint takes its behaviour from `control`.
     fn router(control: Arc<Control>) -> Router;
 }
@@ -53,8 +60,9 @@ impl<A: Api> StandIn<A> {
     pub async fn start() -> io::Result<StandIn<A>> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let base_url = Url::parse(&format!("http://{}", listener.local_addr()?)).map_err(io::Error::other)?;
-        let control = Arc::new(Control::default());
-        let serving = tokio::spawn(serve(listener, A::router(Arc::clone(&control))));
+        let control = Arc::new(Control::new(Catalogue { api: A::NAME, notes: A::faults() }));
+        let router = A::router(Arc::clone(&control)).merge(fault::router(Arc::clone(&control)));
+        let serving = tokio::spawn(serve(listener, router));
         Ok(StandIn { base_url, control, _serving: AbortOnDropHandle::new(serving), api: PhantomData })
     }
 
@@ -165,6 +173,11 @@ mod tests {
 
     impl Api for Counting {
         const PACE_FOR_PEOPLE: Duration = Duration::from_millis(1);
+        const NAME: &'static str = "counting";
+
+        fn faults() -> &'static [FaultNote] {
+            &[FaultNote { name: "none", description: "changes nothing" }]
+        }
 
         fn router(control: Arc<Control>) -> Router {
             Router::new().route("/", axum::routing::post(count)).with_state(control)
@@ -178,7 +191,7 @@ mod tests {
         headers: HeaderMap,
         body: Bytes,
     ) -> Response {
-        let admitted = control.admit(RecordedRequest::new(&method, &uri, &headers, &body));
+        let admitted = control.admit(&method, &uri, &headers, &body);
         let events = (1..=3).map(|number| event("count", &json!(number)));
         let answer = Answer::events(futures_util::stream::iter(events.collect::<Vec<_>>())).with_preamble(": ok\n\n");
         respond(admitted, reset, || std::future::ready(answer)).await

@@ -26,8 +26,8 @@ const MAX_QUOTED: usize = 200;
 /// Characters a token stands for, roughly.
 const CHARACTERS_PER_TOKEN: usize = 4;
 
-/// Composes the answer to a checked request.
-pub(super) fn message(number: u64, request: &Value) -> Message {
+/// Composes the answer to a checked request, under this id.
+pub(super) fn message(id: String, request: &Value) -> Message {
     let prompt = Prompt::read(request);
     let facts = Facts::read(&prompt.text);
     let fields = Fields::new(&facts);
@@ -42,13 +42,14 @@ pub(super) fn message(number: u64, request: &Value) -> Message {
     let (text, stop_reason) =
         if length(&text) > room { (text.chars().take(room).collect(), "max_tokens") } else { (text, "end_turn") };
     Message {
-        id: format!("msg_standin_{number}"),
+        id,
         model: format!("{} (simulated)", request["model"].as_str().unwrap_or_default()),
         input_tokens: tokens(&prompt.text) + tokens(&request["system"].to_string()),
         output_tokens: tokens(&text) + tokens(&thinking.concat()),
         thinking,
         text,
         stop_reason,
+        stop_details: Value::Null,
     }
 }
 

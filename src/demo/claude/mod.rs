@@ -6,6 +6,7 @@ mod compose;
 mod context;
 mod draft;
 mod facts;
+mod fault;
 mod fields;
 mod name;
 mod prompt;

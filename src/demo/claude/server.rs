@@ -1,10 +1,12 @@
 //! The route of the Messages API.
 //! It must not decide what the answer says; `compose` does.
 
+use super::fault::{self, Effect};
 use super::refusal::{self, Refusal};
 use super::{compose, wire};
 use crate::demo::answer::{Answer, respond};
-use crate::demo::control::{Control, RecordedRequest};
+use crate::demo::control::Control;
+use crate::demo::fault::FaultNote;
 use crate::demo::socket::ResetSwitch;
 use crate::demo::stand_in::Api;
 use axum::body::Bytes;
@@ -13,6 +15,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
+use futures_util::StreamExt;
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +37,11 @@ struct Server {
 
 impl Api for Claude {
     const PACE_FOR_PEOPLE: Duration = Duration::from_millis(40);
+    const NAME: &'static str = "claude";
+
+    fn faults() -> &'static [FaultNote] {
+        fault::notes()
+    }
 
     fn router(control: Arc<Control>) -> Router {
         Router::new()
@@ -57,25 +65,40 @@ async fn messages(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let admitted = server.control.admit(RecordedRequest::new(&method, &uri, &headers, &body));
-    let number = server.answers.fetch_add(1, Ordering::Relaxed) + 1;
-    respond(admitted, reset, || std::future::ready(answer(number, &headers, &body))).await
+    let mut admitted = server.control.admit(&method, &uri, &headers, &body);
+    let request_id = format!("req_standin_{}", server.answers.fetch_add(1, Ordering::Relaxed) + 1);
+    let effect = admitted.fault.and_then(fault::effect);
+    let checked = refusal::check(&headers, &body);
+    let streams = checked.as_ref().is_ok_and(|request| request["stream"] == Value::Bool(true));
+    match (admitted.fault, effect) {
+        (_, Some(Effect::Error(error))) => admitted.behaviour = error.behaviour(&request_id),
+        (Some(name), Some(Effect::Stream(_))) if checked.is_ok() && !streams => {
+            admitted.behaviour = server.control.catalogue().refused(name, fault::names_for_whole_answers());
+        }
+        _ => {}
+    }
+    respond(admitted, reset, || std::future::ready(answer(&request_id, effect, checked))).await
 }
 
-fn answer(number: u64, headers: &HeaderMap, body: &[u8]) -> Answer {
-    let request_id = format!("req_standin_{number}");
-    let answer = match refusal::check(headers, body) {
-        Err(refusal) => Answer::json(refusal.status, &refusal.to_json(&request_id)),
-        Ok(request) => {
-            let message = compose::message(number, &request);
-            if request["stream"] == Value::Bool(true) {
-                Answer::events(futures_util::stream::iter(wire::events(&message)))
-            } else {
-                Answer::json(StatusCode::OK, &wire::whole(&message))
-            }
-        }
+fn answer(request_id: &str, effect: Option<Effect>, checked: Result<Value, Refusal>) -> Answer {
+    let answer = match checked {
+        Err(refusal) => Answer::json(refusal.status, &refusal.to_json(request_id)),
+        Ok(request) => composed(request_id, effect, &request),
     };
     answer.with_header("request-id", request_id)
+}
+
+fn composed(request_id: &str, effect: Option<Effect>, request: &Value) -> Answer {
+    let mut message = compose::message(request_id.replace("req", "msg"), request);
+    if let Some(Effect::Message(change)) = effect {
+        change(&mut message);
+    }
+    let answer = match (request["stream"] == Value::Bool(true), effect) {
+        (true, Some(Effect::Stream(tell))) => tell(wire::events(&message)),
+        (true, _) => Answer::events(futures_util::stream::iter(wire::events(&message)).map(|event| event.written())),
+        (false, _) => Answer::json(StatusCode::OK, &wire::whole(&message)),
+    };
+    if let Some(Effect::Answer(change)) = effect { change(answer) } else { answer }
 }
 
 #[cfg(test)]

@@ -23,8 +23,30 @@ pub(super) struct Message {
     pub(super) thinking: [String; 2],
     pub(super) text: String,
     pub(super) stop_reason: &'static str,
+    /// Null unless the model refused.
+    pub(super) stop_details: Value,
     pub(super) input_tokens: usize,
     pub(super) output_tokens: usize,
+}
+
+/// One event of a stream.
+#[derive(Clone, Debug)]
+pub(super) struct Event {
+    pub(super) name: &'static str,
+    /// Repeats the name in `type`.
+    pub(super) data: Value,
+}
+
+impl Event {
+    /// Each event's JSON repeats its name in `type`.
+    pub(super) fn new(name: &'static str, mut data: Value) -> Event {
+        data["type"] = json!(name);
+        Event { name, data }
+    }
+
+    pub(super) fn written(&self) -> Bytes {
+        event(self.name, &self.data)
+    }
 }
 
 /// The answer to a request without `stream`.
@@ -35,14 +57,15 @@ pub(super) fn whole(message: &Message) -> Value {
     ]);
     let mut body = envelope(message, content, message.output_tokens);
     body["stop_reason"] = json!(message.stop_reason);
+    body["stop_details"] = message.stop_details.clone();
     body
 }
 
 /// The answer to a request with `stream`.
-pub(super) fn events(message: &Message) -> Vec<Bytes> {
+pub(super) fn events(message: &Message) -> Vec<Event> {
     let mut events = vec![
-        typed("message_start", json!({"message": envelope(message, json!([]), 1)})),
-        typed("ping", json!({})),
+        Event::new("message_start", json!({"message": envelope(message, json!([]), 1)})),
+        Event::new("ping", json!({})),
         block_start(0, json!({"type": "thinking", "thinking": "", "signature": ""})),
     ];
     for thought in &message.thinking {
@@ -53,9 +76,12 @@ pub(super) fn events(message: &Message) -> Vec<Bytes> {
     events.push(block_start(1, json!({"type": "text", "text": ""})));
     events.extend(pieces(&message.text).map(|piece| delta(1, json!({"type": "text_delta", "text": piece}))));
     events.push(block_stop(1));
-    let stop = json!({"stop_reason": message.stop_reason, "stop_sequence": null});
-    events.push(typed("message_delta", json!({"delta": stop, "usage": {"output_tokens": message.output_tokens}})));
-    events.push(typed("message_stop", json!({})));
+    let mut stop = json!({"stop_reason": message.stop_reason, "stop_sequence": null});
+    if !message.stop_details.is_null() {
+        stop["stop_details"] = message.stop_details.clone();
+    }
+    events.push(Event::new("message_delta", json!({"delta": stop, "usage": {"output_tokens": message.output_tokens}})));
+    events.push(Event::new("message_stop", json!({})));
     events
 }
 
@@ -70,22 +96,16 @@ fn envelope(message: &Message, content: Value, output_tokens: usize) -> Value {
     })
 }
 
-/// Each event's JSON repeats its name in `type`.
-fn typed(name: &str, mut data: Value) -> Bytes {
-    data["type"] = json!(name);
-    event(name, &data)
+fn block_start(index: usize, block: Value) -> Event {
+    Event::new("content_block_start", json!({"index": index, "content_block": block}))
 }
 
-fn block_start(index: usize, block: Value) -> Bytes {
-    typed("content_block_start", json!({"index": index, "content_block": block}))
+fn delta(index: usize, delta: Value) -> Event {
+    Event::new("content_block_delta", json!({"index": index, "delta": delta}))
 }
 
-fn delta(index: usize, delta: Value) -> Bytes {
-    typed("content_block_delta", json!({"index": index, "delta": delta}))
-}
-
-fn block_stop(index: usize) -> Bytes {
-    typed("content_block_stop", json!({"index": index}))
+fn block_stop(index: usize) -> Event {
+    Event::new("content_block_stop", json!({"index": index}))
 }
 
 fn pieces(text: &str) -> impl Iterator<Item = String> {
@@ -107,6 +127,7 @@ mod tests {
             thinking: ["one ".to_owned(), "two".to_owned()],
             text: "{\"name\": \"Ä–long enough for several pieces of text\"}".to_owned(),
             stop_reason: "end_turn",
+            stop_details: Value::Null,
             input_tokens: 10,
             output_tokens: 20,
         }
@@ -122,7 +143,7 @@ mod tests {
     #[test]
     fn the_stream_carries_the_same_message_as_the_whole_answer() {
         let message = message();
-        let events: Vec<_> = events(&message).iter().map(parsed).collect();
+        let events: Vec<_> = events(&message).iter().map(|event| parsed(&event.written())).collect();
         let join = |kind: &str, member: &str| {
             let deltas = events.iter().map(|(_, data)| &data["delta"]).filter(|delta| delta["type"] == kind);
             deltas.map(|delta| delta[member].as_str().unwrap()).collect::<String>()

@@ -2,7 +2,10 @@
 //! It must not show an ad of a real brand.
 
 mod ads;
+mod fault;
 mod search;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use server::Foreplay;

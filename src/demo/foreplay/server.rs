@@ -2,9 +2,11 @@
 //! It must not choose the ads; `search` does.
 
 use super::ads;
+use super::fault::{self, Effect};
 use super::search::{Page, Problem, Search};
 use crate::demo::answer::{Answer, respond};
-use crate::demo::control::{Control, RecordedRequest};
+use crate::demo::control::Control;
+use crate::demo::fault::FaultNote;
 use crate::demo::socket::ResetSwitch;
 use crate::demo::stand_in::Api;
 use axum::extract::State;
@@ -35,6 +37,11 @@ struct Server {
 
 impl Api for Foreplay {
     const PACE_FOR_PEOPLE: Duration = Duration::from_millis(250);
+    const NAME: &'static str = "foreplay";
+
+    fn faults() -> &'static [FaultNote] {
+        fault::notes()
+    }
 
     fn router(control: Arc<Control>) -> Router {
         Router::new()
@@ -57,8 +64,12 @@ async fn discover(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let admitted = server.control.admit(RecordedRequest::new(&method, &uri, &headers, &[]));
-    let answer = || server.answer(&headers, uri.query().unwrap_or_default());
+    let mut admitted = server.control.admit(&method, &uri, &headers, &[]);
+    let effect = admitted.fault.and_then(fault::effect);
+    if let Some(Effect::Instead(behaviour)) = effect {
+        admitted.behaviour = behaviour();
+    }
+    let answer = || server.answer(effect, &headers, uri.query().unwrap_or_default());
     respond(admitted, reset, || std::future::ready(answer())).await
 }
 
@@ -79,8 +90,8 @@ async fn usage(State(server): State<Server>, headers: HeaderMap) -> Response {
 }
 
 impl Server {
-    fn answer(&self, headers: &HeaderMap, query: &str) -> Answer {
-        match self.page(headers, query) {
+    fn answer(&self, effect: Option<Effect>, headers: &HeaderMap, query: &str) -> Answer {
+        match self.page(effect, headers, query) {
             Ok((page, remaining)) => Answer::json(StatusCode::OK, &found(&page))
                 .with_header("x-credits-remaining", remaining)
                 .with_header("x-credit-cost", page.ads.len())
@@ -93,13 +104,20 @@ impl Server {
     }
 
     /// The page asked for and the credits that remain, or the status and the reason of the refusal.
-    fn page(&self, headers: &HeaderMap, query: &str) -> Result<(Page, u64), (u16, String)> {
+    fn page(&self, effect: Option<Effect>, headers: &HeaderMap, query: &str) -> Result<(Page, u64), (u16, String)> {
         if !has_key(headers) {
             return Err((401, "Invalid API key.".to_owned()));
         }
-        let search = Search::parse(query).map_err(|problem| (problem.status(), problem.to_string()))?;
-        let page =
-            search.page(&ads::all(Utc::now())).map_err(|problem: Problem| (problem.status(), problem.to_string()))?;
+        let refused = |problem: Problem| (problem.status(), problem.to_string());
+        let search = Search::parse(query).map_err(refused)?;
+        let mut ads = ads::all(Utc::now());
+        if let Some(Effect::Ads(change)) = effect {
+            change(&mut ads);
+        }
+        let mut page = search.page(&ads).map_err(refused)?;
+        if let Some(Effect::Page(change)) = effect {
+            change(&mut page, &search);
+        }
         let cost = page.ads.len() as u64;
         let paid = self.credits.try_update(Ordering::Relaxed, Ordering::Relaxed, |credits| credits.checked_sub(cost));
         match paid {
@@ -124,11 +142,14 @@ fn found(page: &Page) -> Value {
     json!({"metadata": metadata, "data": page.ads, "error": null})
 }
 
-fn refused(status: u16, message: &str) -> (StatusCode, Value) {
+/// An error in the shape of an answer; the words in `error` are not documented (UPSTREAMS.md §2.3).
+pub(super) fn refused(status: u16, message: &str) -> (StatusCode, Value) {
     let word = match status {
         401 => "unauthorized",
         402 => "payment_required",
         404 => "not_found",
+        429 => "rate_limited",
+        500.. => "server_error",
         _ => "bad_request",
     };
     let body = json!({"metadata": metadata(false, status, message), "data": null, "error": word});
@@ -142,6 +163,7 @@ fn metadata(success: bool, status: u16, message: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::fault::Catalogue;
     use crate::demo::stand_in::StandIn;
 
     async fn get(stand_in: &StandIn<Foreplay>, path: &str, key: Option<&str>) -> reqwest::Response {
@@ -199,11 +221,12 @@ mod tests {
 
     #[tokio::test]
     async fn an_account_runs_out_of_credits() {
-        let server = Server { control: Arc::default(), credits: Arc::new(AtomicU64::new(15)) };
+        let control = Arc::new(Control::new(Catalogue { api: "foreplay", notes: &[] }));
+        let server = Server { control, credits: Arc::new(AtomicU64::new(15)) };
         let mut headers = HeaderMap::new();
         headers.insert("authorization", "key".parse().unwrap());
-        assert_eq!(server.page(&headers, "").unwrap().1, 5);
-        assert_eq!(server.page(&headers, "").unwrap_err().0, 402);
-        assert_eq!(server.page(&headers, "limit=5").unwrap().1, 0);
+        assert_eq!(server.page(None, &headers, "").unwrap().1, 5);
+        assert_eq!(server.page(None, &headers, "").unwrap_err().0, 402);
+        assert_eq!(server.page(None, &headers, "limit=5").unwrap().1, 0);
     }
 }

@@ -6,10 +6,9 @@ use super::crawl::{Crawl, Step};
 use super::fetch::{Failure, Web};
 use super::page::Page;
 use super::say;
-use crate::demo::answer::event;
+use super::told::{Events, Told};
 use async_stream::stream;
-use axum::body::Bytes;
-use futures_util::Stream;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::time::Instant;
 use url::Url;
@@ -37,36 +36,37 @@ impl Analysis {
     }
 
     /// Does the work as the stream is read: nothing is fetched that nobody waits for.
-    pub(super) fn events(self) -> impl Stream<Item = Bytes> + Send + 'static {
+    pub(super) fn events(self) -> Events {
         let Analysis { web, wanted: Wanted { url, max_pages } } = self;
         stream! {
             let began = Instant::now();
-            yield event("started", &json!({"message": say(format!("opening {url}")), "progress": 0, "url": url.as_str()}));
+            yield Told::new("started", json!({"message": say(format!("opening {url}")), "progress": 0, "url": url.as_str()}));
             let mut crawl = match Crawl::start(web, url.clone(), max_pages).await {
                 Ok(crawl) => crawl,
                 Err(failure) => {
-                    yield event("error", &failed(&url, &failure));
+                    yield Told::new("error", failed(&url, &failure));
                     return;
                 }
             };
-            yield event("pages", &found(crawl.expected()));
+            yield Told::new("pages", found(crawl.expected()));
             let mut progress = PAGES_FROM;
             while let Some(step) = crawl.next().await {
                 progress = pages_progress(&crawl).max(progress);
-                yield event(name(&step), &told(&step, &crawl, progress));
+                yield Told::new(name(&step), told(&step, &crawl, progress));
             }
             let site = crawl.finish().await;
             // Reading megabytes of style rules takes long enough to hold up the other tasks of this thread.
             let describing = tokio::task::spawn_blocking(move || (brand::describe(&site), site.pages));
             let Ok((brand, pages)) = describing.await else {
-                yield event("error", &failed(&url, &Failure::Unreadable));
+                yield Told::new("error", failed(&url, &Failure::Unreadable));
                 return;
             };
-            yield event("assets", &assets(&brand));
+            yield Told::new("assets", assets(&brand));
             let result = result(&pages, brand, began.elapsed().as_secs_f64());
             let read = plural(pages.len(), "page");
-            yield event("complete", &json!({"progress": 100, "message": say(format!("complete, {read} read")), "result": result}));
+            yield Told::new("complete", json!({"progress": 100, "message": say(format!("complete, {read} read")), "result": result}));
         }
+        .boxed()
     }
 }
 

@@ -9,6 +9,7 @@ mod css;
 mod depth;
 mod discovery;
 mod extraction;
+mod fault;
 mod fetch;
 mod logo;
 mod page;
@@ -19,6 +20,7 @@ mod screenshot;
 mod server;
 #[cfg(test)]
 mod tests;
+mod told;
 mod typography;
 
 pub use server::Gtm;

@@ -5,11 +5,13 @@ use super::analysis::Analysis;
 use super::crawl::{Crawl, Site};
 use super::discovery::discover;
 use super::extraction::extract;
+use super::fault::{self, Effect, Fault};
 use super::fetch::{Failure, Web};
 use super::request::Request;
-use super::say;
+use super::{say, told};
 use crate::demo::answer::{Answer, respond};
-use crate::demo::control::{Control, RecordedRequest};
+use crate::demo::control::{Admitted, Control};
+use crate::demo::fault::{Catalogue, FaultNote};
 use crate::demo::socket::ResetSwitch;
 use crate::demo::stand_in::Api;
 use axum::body::Bytes;
@@ -49,6 +51,11 @@ pub(super) enum Endpoint {
 
 impl Api for Gtm {
     const PACE_FOR_PEOPLE: Duration = Duration::from_millis(200);
+    const NAME: &'static str = "gtm";
+
+    fn faults() -> &'static [FaultNote] {
+        fault::notes()
+    }
 
     fn router(control: Arc<Control>) -> Router {
         let server = Server { control, web: Web::new().ok(), started: Instant::now() };
@@ -80,44 +87,79 @@ async fn main_call(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let admitted = server.control.admit(RecordedRequest::new(&method, &uri, &headers, &body));
-    respond(admitted, reset, || server.answer(endpoint, &body)).await
+    let admitted = server.control.admit(&method, &uri, &headers, &body);
+    let (admitted, effect) = with_effect(admitted, server.control.catalogue(), endpoint);
+    respond(admitted, reset, || server.answer(endpoint, effect, &body)).await
+}
+
+/// Finds out what the fault does that was asked for, if any; a fault that answers by itself becomes the behaviour.
+fn with_effect(mut admitted: Admitted, catalogue: Catalogue, endpoint: Endpoint) -> (Admitted, Option<Effect>) {
+    let Some(name) = admitted.fault else { return (admitted, None) };
+    let effect = match Fault::find(name, endpoint).map(|fault| fault.effect) {
+        None => {
+            admitted.behaviour = catalogue.refused(name, Fault::names(endpoint));
+            None
+        }
+        Some(Effect::Instead(behaviour)) => {
+            admitted.behaviour = behaviour();
+            None
+        }
+        Some(Effect::StreamOr(_, behaviour)) if endpoint != Endpoint::Analysis => {
+            admitted.behaviour = behaviour();
+            None
+        }
+        effect => effect,
+    };
+    (admitted, effect)
 }
 
 impl Server {
-    async fn answer(&self, endpoint: Endpoint, body: &[u8]) -> Answer {
+    async fn answer(&self, endpoint: Endpoint, effect: Option<Effect>, body: &[u8]) -> Answer {
         let Some(web) = self.web.clone() else {
             let problem = refused("no HTTP client could be set up".to_owned());
             return Answer::json(StatusCode::INTERNAL_SERVER_ERROR, &problem);
         };
         let answer = match endpoint {
-            Endpoint::Analysis => analysis(web, body),
-            Endpoint::Extraction => extraction(web, body).await,
-            Endpoint::Discovery => discovery(web, body).await,
+            Endpoint::Analysis => analysis(web, effect, body),
+            Endpoint::Extraction => extraction(web, effect, body).await,
+            Endpoint::Discovery => discovery(web, effect, body).await,
         };
-        answer.unwrap_or_else(|problem| Answer::json(StatusCode::BAD_REQUEST, &refused(problem)))
+        let answer = answer.unwrap_or_else(|problem| Answer::json(StatusCode::BAD_REQUEST, &refused(problem)));
+        if let Some(Effect::Late(wait)) = effect { answer.after(wait) } else { answer }
     }
 }
 
-fn analysis(web: Web, body: &[u8]) -> Result<Answer, String> {
-    let wanted = Request::read(body)?.wanted()?;
-    Ok(Answer::events(Analysis::new(web, wanted).events()).with_preamble(": ok\n\n"))
+fn analysis(web: Web, effect: Option<Effect>, body: &[u8]) -> Result<Answer, String> {
+    let events = Analysis::new(web, Request::read(body)?.wanted()?).events();
+    Ok(match effect {
+        Some(Effect::Stream(tell) | Effect::StreamOr(tell, _)) => tell(events),
+        _ => told::answer(events),
+    })
 }
 
-async fn extraction(web: Web, body: &[u8]) -> Result<Answer, String> {
+async fn extraction(web: Web, effect: Option<Effect>, body: &[u8]) -> Result<Answer, String> {
     let request = Request::read(body)?;
     let with_screenshot = request.screenshot()?;
-    Ok(told(web, request.url, 1, move |site, seconds| extract(site, with_screenshot, seconds)).await)
+    let describe = move |site: &Site, seconds| changed(extract(site, with_screenshot, seconds), effect);
+    Ok(described(web, request.url, 1, describe).await)
 }
 
-async fn discovery(web: Web, body: &[u8]) -> Result<Answer, String> {
+async fn discovery(web: Web, effect: Option<Effect>, body: &[u8]) -> Result<Answer, String> {
     let request = Request::read(body)?;
     let (wanted, detail) = (request.wanted()?, request.detail()?);
-    Ok(told(web, wanted.url, wanted.max_pages, move |site, seconds| discover(site, detail, seconds)).await)
+    let describe = move |site: &Site, seconds| changed(discover(site, detail, seconds), effect);
+    Ok(described(web, wanted.url, wanted.max_pages, describe).await)
+}
+
+fn changed(mut body: Value, effect: Option<Effect>) -> Value {
+    if let Some(Effect::Body(change) | Effect::Extraction(change)) = effect {
+        change(&mut body);
+    }
+    body
 }
 
 /// Walks the site, then tells what `describe` makes of it.
-async fn told(
+async fn described(
     web: Web,
     url: Url,
     max_pages: usize,

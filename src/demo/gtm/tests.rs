@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
+mod faults;
 mod json;
 
 const HOME: &str = r##"<!doctype html><title>Acme Shoes | Run further</title>

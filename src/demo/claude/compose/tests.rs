@@ -45,7 +45,7 @@ fn request(schema: &Value, data: &str) -> Value {
 }
 
 fn answer(schema: &Value, data: &str) -> Value {
-    let message = message(1, &request(schema, data));
+    let message = message("msg_1".to_owned(), &request(schema, data));
     assert_eq!(message.stop_reason, "end_turn");
     let value = serde_json::from_str(&message.text).unwrap();
     assert_valid(&value, schema, schema, "answer");
@@ -135,14 +135,14 @@ fn any_schema_is_filled_to_its_types() {
 fn a_schema_that_refers_to_itself_ends() {
     let mut schema = object(json!({"child": {"$ref": "#/$defs/node"}}));
     schema["$defs"] = json!({"node": object(json!({"child": {"$ref": "#/$defs/node"}}))});
-    message(1, &request(&schema, "{}"));
+    message("msg_1".to_owned(), &request(&schema, "{}"));
 }
 
 #[test]
 fn an_answer_longer_than_max_tokens_is_cut() {
     let mut request = request(&brand_intelligence(), &site().to_string());
     request["max_tokens"] = json!(80);
-    let message = message(1, &request);
+    let message = message("msg_1".to_owned(), &request);
     assert_eq!(message.stop_reason, "max_tokens");
     assert!(message.output_tokens <= 82, "{}", message.output_tokens);
     assert!(serde_json::from_str::<Value>(&message.text).is_err());
@@ -152,5 +152,5 @@ fn an_answer_longer_than_max_tokens_is_cut() {
 fn without_a_schema_the_answer_is_text_that_says_it_is_simulated() {
     let mut request = request(&json!({}), &site().to_string());
     request["output_config"] = Value::Null;
-    assert!(message(1, &request).text.starts_with("Simulated answer. Northwind Coffee: "));
+    assert!(message("msg_1".to_owned(), &request).text.starts_with("Simulated answer. Northwind Coffee: "));
 }

@@ -91,7 +91,7 @@ fn asked(schema: &Value, tag: &str, data: &Value, more: &[(&str, &str)]) -> Mess
     messages.extend(more.iter().map(|(role, content)| json!({"role": role, "content": content})));
     let format = json!({"format": {"type": "json_schema", "schema": schema}});
     message(
-        1,
+        "msg_1".to_owned(),
         &json!({"model": "claude-sonnet-5-5", "max_tokens": 16000, "output_config": format, "messages": messages}),
     )
 }
