@@ -52,8 +52,18 @@ pub fn banner(address: SocketAddr, config: &Config) -> String {
     jobcast watch JOB_ID --server {server}
     {server}/#/jobs/JOB_ID (in a browser)
 
+  The simulated APIs can be made to fail: name the site {server}/?fault=gtm:no-complete*1 and the first try ends
+  early. docs/FAULTS.md has all of it; each API lists its own:
+
+    curl {gtm}_faults
+    curl {foreplay}_faults
+    curl {claude}_faults
+
   Ctrl-C stops the demo.
-"#
+"#,
+        gtm = config.gtm_base_url,
+        foreplay = config.foreplay_base_url,
+        claude = config.anthropic_base_url,
     )
 }
 

@@ -64,3 +64,28 @@ impl StandIns {
         self.foreplay.pace_for_people();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names in the first column of the table below a heading.
+    fn documented(heading: &str) -> Vec<&'static str> {
+        let (_, section) = include_str!("../../docs/FAULTS.md").split_once(heading).unwrap();
+        let rows = section.lines().take_while(|line| !line.starts_with("## "));
+        rows.filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect()
+    }
+
+    #[test]
+    fn every_fault_is_documented() {
+        for (heading, faults) in
+            [("## gtm\n", Gtm::faults()), ("## foreplay\n", Foreplay::faults()), ("## claude\n", Claude::faults())]
+        {
+            let names: Vec<&str> = faults.iter().map(|note| note.name).collect();
+            assert_eq!(documented(heading), names, "{heading}");
+            assert!(
+                names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'))
+            );
+        }
+    }
+}

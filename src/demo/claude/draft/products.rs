@@ -22,18 +22,30 @@ struct Kind {
     price: Option<&'static str>,
 }
 
+impl Kind {
+    fn named(&self, subject: &str) -> String {
+        capitalised(&self.name.replace("{}", subject))
+    }
+}
+
 /// The products, with a confidence.
 pub(super) fn offers(context: &BrandContext) -> Value {
     let kinds = kinds(context.business());
     let subjects = subjects(context);
-    let known = context.names("products_services");
-    let products: Vec<Value> = kinds
+    let mut taken = context.names("products_services");
+    let (fresh, known): (Vec<_>, Vec<_>) = kinds
         .iter()
         .enumerate()
-        .map(|(place, kind)| product(context, kind, &subjects[place % subjects.len()], place))
-        .filter(|product| !known.iter().any(|name| product["name"] == name.as_str()))
-        .take(PRODUCTS)
-        .collect();
+        .partition(|(place, kind)| !taken.contains(&kind.named(&subjects[place % subjects.len()])));
+    // What the brand has already comes last, and under another name.
+    let drafted = fresh.into_iter().chain(known).take(PRODUCTS).map(|(place, kind)| {
+        let mut product = product(context, kind, &subjects[place % subjects.len()], place);
+        let name = not_among(&taken, product["name"].as_str().unwrap_or_default());
+        product["name"] = json!(name);
+        taken.push(name);
+        product
+    });
+    let products: Vec<Value> = drafted.collect();
     json!({"products": products, "confidence": context.confidence()})
 }
 
@@ -42,12 +54,18 @@ fn product(context: &BrandContext, kind: &Kind, subject: &str, place: usize) -> 
     let messages = context.list("key_messages");
     features.extend(messages.iter().skip(place).take(MAX_FEATURES - features.len()).map(|message| phrase(message)));
     json!({
-        "name": capitalised(&kind.name.replace("{}", subject)),
+        "name": kind.named(subject),
         "category": context.industry().map_or(kind.category.to_owned(), |industry| format!("{industry}: {}", kind.category.to_lowercase())),
         "description": description(context, kind, subject, place),
         "price": stated_price(context).filter(|_| place == 0).or(kind.price.map(str::to_owned)),
         "features": features,
     })
+}
+
+/// The name, with the first number behind it that makes it new.
+fn not_among(taken: &[String], name: &str) -> String {
+    let numbered = (2..).map(|number| format!("{name} {number}"));
+    std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken.contains(name)).unwrap_or_default()
 }
 
 fn description(context: &BrandContext, kind: &Kind, subject: &str, place: usize) -> String {

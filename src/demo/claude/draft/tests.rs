@@ -204,6 +204,19 @@ fn products_fit_the_brand_and_invent_no_price() {
 }
 
 #[test]
+fn there_are_always_new_products() {
+    let mut known: Vec<Value> = Vec::new();
+    for round in 1..=4 {
+        let data = context(json!({"products_services": known}));
+        let answer = answer(&products_services(), "brand_context", &data);
+        let drafted = answer["products"].as_array().unwrap();
+        assert_eq!(drafted.len(), 5, "round {round}");
+        known.extend(drafted.iter().map(|product| json!({"name": product["name"]})));
+        assert_different(texts_of(&json!(known), "name"));
+    }
+}
+
+#[test]
 fn campaigns_run_in_order_from_today() {
     let known = context(json!({
         "target_audiences": [{"name": "Maya"}, {"name": "Jonas"}],
