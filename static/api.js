@@ -30,10 +30,12 @@ export function startJob(request, idempotencyKey) {
   return call("POST", "/api/jobs/start", { body: request, headers: { "Idempotency-Key": idempotencyKey } });
 }
 
-/** One page of a brand's jobs, newest first. */
-export function listJobs(brandId, { cursor = null, limit = 20 } = {}) {
+/** One page of a brand's jobs, newest first, perhaps of one type and status. */
+export function listJobs(brandId, { cursor = null, limit = 20, jobType = null, status = null } = {}) {
   const query = new URLSearchParams({ brand_id: brandId, limit: String(limit) });
-  if (cursor !== null) query.set("cursor", cursor);
+  for (const [name, value] of Object.entries({ cursor, job_type: jobType, status })) {
+    if (value !== null) query.set(name, value);
+  }
   return call("GET", `/api/jobs?${query}`);
 }
 

@@ -1,7 +1,5 @@
 // Turns numbers, times and names into words for people.
 
-const WORDS = { url: "Site address", max_pages: "Pages to read at most", limit: "Ads to read at most" };
-
 export const STATUS_WORDS = {
   pending: "Pending",
   processing: "Processing",
@@ -10,11 +8,9 @@ export const STATUS_WORDS = {
   cancelled: "Cancelled",
 };
 
-/** `brand_intelligence` → `Brand intelligence`; known field names have a wording of their own. */
+/** `key_messages` → `Key messages`. */
 export function label(name) {
-  const text = String(name ?? "");
-  if (Object.hasOwn(WORDS, text)) return WORDS[text];
-  const words = text.replace(/[_\s]+/g, " ").trim();
+  const words = String(name ?? "").replace(/[_\s]+/g, " ").trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
@@ -61,16 +57,4 @@ export function moment(text) {
 export function timeOfDay(text) {
   const instant = Date.parse(text ?? "");
   return Number.isNaN(instant) ? "–" : new Date(instant).toLocaleTimeString(undefined, { hour12: false });
-}
-
-/** `subject` without what every site address has in common, for lists and titles. */
-export function shortSubject(job) {
-  return subject(job).replace(/^https?:\/\/(www\.)?/i, "").replace(/\/$/, "");
-}
-
-/** What a job is about, from its input where the server shows it, else the start of its id. */
-export function subject(job) {
-  const input = job?.input_data;
-  const named = input && (input.url ?? input.competitor_name ?? input.audience_description);
-  return typeof named === "string" && named !== "" ? named : `Job ${String(job?.id ?? "").slice(0, 8)}`;
 }

@@ -2,9 +2,10 @@
 import { listJobs, serverNow } from "/static/api.js";
 import { brandId } from "/static/brand.js";
 import { byId, el, setShown, setText, whileBusy } from "/static/dom.js";
-import { STATUS_WORDS, age, label, moment, shortSubject } from "/static/format.js";
-import { JobStream, isTerminal } from "/static/job-stream.js";
+import { STATUS_WORDS, age, moment } from "/static/format.js";
 import { mergeEvent } from "/static/job-state.js";
+import { JobStream, isTerminal } from "/static/job-stream.js";
+import { shortSubject, subject, typeName } from "/static/job-words.js";
 
 /** Browsers allow six connections to a host over HTTP/1.1; two stay free for requests. */
 const FOLLOWED = 4;
@@ -117,7 +118,7 @@ function render() {
 
 function newRow(job) {
   const title = el("span", { class: "row-title", text: shortSubject(job) });
-  const kind = el("span", { class: "row-kind", text: label(job.job_type) });
+  const kind = el("span", { class: "row-kind", text: kindOf(job) });
   const status = el("span", { class: "status" });
   const step = el("span", { class: "row-step" });
   const percent = el("span", { class: "row-percent" });
@@ -139,6 +140,12 @@ function newRow(job) {
     tick();
   };
   return { node: el("li", {}, link), update, tick };
+}
+
+// A job without a subject has its type as the title already.
+function kindOf(job) {
+  const name = typeName(job.job_type);
+  return shortSubject(job) === name ? subject(job) : name;
 }
 
 // The jobs that are being worked on come before those that wait.

@@ -1,13 +1,21 @@
 // The page of one job: follows its stream and shows where it stands, what was written and what it came to.
-import { cancelJob, fetchResult, fetchStatus, retryJob, serverNow } from "/static/api.js";
+import { cancelJob, fetchStatus, retryJob, serverNow } from "/static/api.js";
 import { announce } from "/static/announce.js";
 import { byId, el, setShown, setText, whileBusy } from "/static/dom.js";
 import { mountEventLog } from "/static/event-log.js";
-import { STATUS_WORDS, age, clock, label, moment, roughly, shortSubject, subject } from "/static/format.js";
+import { STATUS_WORDS, age, clock, moment, roughly } from "/static/format.js";
 import { JobStream, isTerminal } from "/static/job-stream.js";
 import { applyEvent, applyJob, applySync, isCaughtUp, newJobState, stepsOf } from "/static/job-state.js";
+import { fieldName, shortSubject, subject, typeName } from "/static/job-words.js";
 import { mountModelText } from "/static/model-text.js";
-import { failureView, resultView, unreadableView } from "/static/result-view.js";
+import { failureView, loadResult, unreadableView } from "/static/result-view.js";
+
+/** How often the estimate of a running job is asked for anew, in milliseconds. */
+const ESTIMATE_PERIOD = 10_000;
+/** The remaining time is shown in steps of so many seconds: it is an estimate, and must not look like a countdown. */
+const ESTIMATE_STEP = 5;
+/** These types ask no model. */
+const WITHOUT_MODEL = new Set(["brand_extraction", "page_discovery"]);
 
 const CONNECTION_WORDS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", closed: "Stream ended", missing: "No such job" };
 const STEP_WORDS = { done: "done", current: "running", waiting: "to come", failed: "failed", cancelled: "cancelled" };
@@ -28,6 +36,7 @@ export function mountJobPage() {
   byId("job-cancel").addEventListener("click", () => whileBusy(byId("job-cancel"), "Cancelling…", () => act(cancelJob)));
   byId("job-retry").addEventListener("click", () => whileBusy(byId("job-retry"), "Queueing…", () => act(retryJob)));
   setInterval(() => { if (jobId !== null) renderTimes(); }, 1_000);
+  setInterval(() => { if (state.job?.status === "processing" && !document.hidden) refreshStatus(); }, ESTIMATE_PERIOD);
   document.addEventListener("visibilitychange", () => { if (jobId !== null && !document.hidden) catchUp(); });
 }
 
@@ -61,8 +70,9 @@ export function leaveJobPage() {
 
 function onEvent(name, data, seq) {
   const isNew = seq > state.knownSeq;
+  const before = state.job?.step;
   applyEvent(state, name, data, seq);
-  if (isNew && ["started", "retrying", "completed", "failed", "cancelled"].includes(name)) refreshStatus();
+  if (isNew && (state.job?.step !== before || ["started", "retrying", "completed", "failed", "cancelled"].includes(name))) refreshStatus();
   schedule();
 }
 
@@ -78,9 +88,10 @@ function onProblem(error) {
   if (state.job === null || error.status === 401 || error.status === 403) showProblem(error.message);
 }
 
-// Events carry no times or estimates; the status has them.
+// Events carry no times or estimates; the status has them, and estimates anew each time it is asked.
 async function refreshStatus() {
   const mine = jobId;
+  if (mine === null) return;
   try {
     const { job } = await fetchStatus(mine);
     if (mine !== jobId) return;
@@ -150,14 +161,14 @@ function render() {
   renderSteps();
   renderTimes();
   renderFacts(job);
-  showText(state.text, isOver);
+  showText(state.text, isOver || WITHOUT_MODEL.has(job.job_type));
   showLog(state);
   renderOutcome(job, isOver);
   if (isCaughtUp(state)) tell(job);
 }
 
 function renderHead(job, isOver) {
-  setText(byId("job-title"), job.job_type ? label(job.job_type) : "Job");
+  setText(byId("job-title"), job.job_type ? typeName(job.job_type) : "Job");
   setText(byId("job-subject"), subject(job));
   setShown(byId("job-cancel"), state.job !== null && !isOver, byId("job-title"));
   setShown(byId("job-retry"), job.status === "failed" || job.status === "cancelled", byId("job-title"));
@@ -237,7 +248,7 @@ function remaining(job, ended) {
   if (isTerminal(job.status)) return ["Ended", Number.isNaN(ended) ? "–" : age(ended, serverNow())];
   const seconds = (Date.parse(job.estimated_completion ?? "") - serverNow()) / 1000;
   if (Number.isNaN(seconds)) return ["Remaining", "–"];
-  return ["Remaining", seconds > 0 ? roughly(seconds) : "any moment"];
+  return ["Remaining", seconds > 0 ? roughly(Math.ceil(seconds / ESTIMATE_STEP) * ESTIMATE_STEP) : "any moment"];
 }
 
 function renderFacts(job) {
@@ -248,12 +259,19 @@ function renderFacts(job) {
     ["Started", moment(job.started_at)],
     ["Retries", `${Number(job.retry_count) || 0} of ${Number(job.max_retries) || 0}`],
     ["Last event", String(Math.max(state.lastSeq, Number(job.last_seq) || 0))],
+    ...inputFacts(job),
   ];
   const list = byId("fact-list");
-  if (list.children.length === 0) {
-    list.append(...facts.map(([name, , isMono]) => el("div", {}, el("dt", { text: name }), el("dd", { class: isMono ? "mono" : "" }))));
+  const isSame = list.children.length === facts.length && facts.every(([name], index) => list.children[index].firstElementChild.textContent === name);
+  if (!isSame) {
+    list.replaceChildren(...facts.map(([name, , isMono]) => el("div", {}, el("dt", { text: name }), el("dd", { class: isMono ? "mono" : "" }))));
   }
   facts.forEach(([, value], index) => setText(list.children[index].lastElementChild, value ?? "–"));
+}
+
+function inputFacts(job) {
+  const given = Object.entries(job.input_data ?? {}).filter(([, value]) => value !== null && value !== "");
+  return given.map(([name, value]) => [fieldName(name), typeof value === "boolean" ? (value ? "Yes" : "No") : String(value)]);
 }
 
 // Built once per outcome; a retry takes it away again.
@@ -263,7 +281,7 @@ function renderOutcome(job, isOver) {
   if (outcome === outcomeOf) return;
   outcomeOf = outcome;
   if (outcome === "") showOutcome([], "");
-  else if (job.status === "completed") loadResult(job);
+  else if (job.status === "completed") showResult(job);
   else showOutcome(failureView(job, state.failureCode), job.status);
 }
 
@@ -273,25 +291,25 @@ function showOutcome(nodes, status) {
   setShown(byId("outcome"), nodes.length > 0);
 }
 
-async function loadResult(job) {
-  const mine = jobId;
+async function showResult(job) {
+  const [mine, wanted] = [jobId, outcomeOf];
   let nodes;
   try {
-    nodes = resultView(job.job_type, await fetchResult(mine));
+    nodes = await loadResult(job);
   } catch (error) {
-    nodes = unreadableView(error.message, () => loadResult(job));
+    nodes = unreadableView(error.message, () => showResult(job));
   }
-  if (mine === jobId) showOutcome(nodes, job.status);
+  if (mine === jobId && wanted === outcomeOf) showOutcome(nodes, job.status);
 }
 
 function tell(job) {
   if (connection === "connecting" || !state.job) return;
-  if (job.status === "completed") announce(`${label(job.job_type)} completed. The result is shown.`);
-  else if (job.status === "failed") announce(`${label(job.job_type)} failed. ${job.error_message ?? ""}`);
-  else if (job.status === "cancelled") announce(`${label(job.job_type)} was cancelled.`);
+  if (job.status === "completed") announce(`${typeName(job.job_type)} completed. The result is shown.`);
+  else if (job.status === "failed") announce(`${typeName(job.job_type)} failed. ${job.error_message ?? ""}`);
+  else if (job.status === "cancelled") announce(`${typeName(job.job_type)} was cancelled.`);
   else if (state.waiting) announce(`Attempt ${state.attempt} failed. Another will follow.`);
   else {
     const step = stepsOf(state).find((each) => each.standing === "current");
-    announce(step ? `Step ${step.number} of ${job.total_steps}: ${step.name}` : `${label(job.job_type)}: ${STATUS_WORDS[job.status] ?? job.status}`);
+    announce(step ? `Step ${step.number} of ${job.total_steps}: ${step.name}` : `${typeName(job.job_type)}: ${STATUS_WORDS[job.status] ?? job.status}`);
   }
 }

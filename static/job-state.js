@@ -18,10 +18,13 @@ export function applySync(state, data, cleared) {
   applyJob(state, data.job);
 }
 
-/** Takes a job as `status` shows it, unless events newer than it were already applied. */
+/** Takes a job as `status` shows it; only the times of it, which events do not carry, if newer events were already applied. */
 export function applyJob(state, job) {
   if (job === null || typeof job !== "object") return;
-  if (Number.isFinite(job.last_seq) && job.last_seq < state.lastSeq) return;
+  if (Number.isFinite(job.last_seq) && job.last_seq < state.lastSeq) {
+    if (state.job) Object.assign(state.job, { started_at: job.started_at, estimated_completion: job.estimated_completion });
+    return;
+  }
   state.job = { ...job };
   learnStep(state, job, false);
 }

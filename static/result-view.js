@@ -1,17 +1,48 @@
 // What a job came to: its result laid out by job type with the raw JSON below, or why there is none.
-import { el } from "/static/dom.js";
+import { fetchResult } from "/static/api.js";
+import { audiencesView } from "/static/audiences-view.js";
 import { brandView } from "/static/brand-view.js";
-import { asObject, isBlank, valueView } from "/static/value-view.js";
+import { campaignsView } from "/static/campaigns-view.js";
+import { competitorView } from "/static/competitor-view.js";
+import { discoveryView } from "/static/discovery-view.js";
+import { el } from "/static/dom.js";
+import { extractionView } from "/static/extraction-view.js";
+import { fetchPersonaNames } from "/static/persona-names.js";
+import { productsView } from "/static/products-view.js";
+import { asList, asObject, isBlank, valueView } from "/static/value-view.js";
 
-/** The nodes of a completed job's result, as `GET …/result` answers it. */
-export function resultView(jobType, answer) {
+const VIEWS = {
+  brand_intelligence: brandView,
+  competitor_analysis: competitorView,
+  target_audiences: audiencesView,
+  products_services: productsView,
+  campaigns: campaignsView,
+  brand_extraction: extractionView,
+  page_discovery: discoveryView,
+};
+
+/** Fetches the result of a completed job and lays it out. */
+export async function loadResult(job) {
+  const answer = await fetchResult(job.id);
+  return resultView(job.job_type, answer, await namesFor(answer.result_data, job.brand_id));
+}
+
+/** The nodes of a result, as `GET …/result` answers it. */
+export function resultView(jobType, answer, personaNames = new Map()) {
   const data = answer.result_data;
-  const body = jobType === "brand_intelligence" && !isBlank(asObject(data)) ? brandView(asObject(data)) : [valueView(data)];
+  const view = Object.hasOwn(VIEWS, jobType) && !isBlank(asObject(data)) ? VIEWS[jobType] : null;
+  const body = view === null ? [valueView(data)] : view(asObject(data), personaNames);
   return [
     el("h2", { class: "visually-hidden", text: "Result" }),
     ...body.filter((node) => node !== null),
     isBlank(data) ? el("p", { class: "hint", text: "The job completed without result data." }) : rawView(answer),
   ];
+}
+
+// Campaigns know their personas by id alone.
+function namesFor(data, brandId) {
+  const isNeeded = asList(asObject(data).campaigns).some((campaign) => asList(asObject(campaign).target_audience_ids).length > 0);
+  return isNeeded ? fetchPersonaNames(brandId) : new Map();
 }
 
 /** The nodes for a job that ended without a result. */

@@ -2,17 +2,26 @@
 import { fetchJobTypes, startJob } from "/static/api.js";
 import { brandId, newUuid } from "/static/brand.js";
 import { byId, el, setShown, setText, whileBusy } from "/static/dom.js";
-import { label, roughly } from "/static/format.js";
+import { roughly } from "/static/format.js";
+import { fieldHint, fieldName, typeName, typeNeeds, typeSummary } from "/static/job-words.js";
 
 /** A host without a scheme, as people type it; `https://` is put before it. */
 const BARE_HOST = /^[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(:\d+)?([/?#]|$)/i;
 
+/** Texts that may be this long get a box of several lines. */
+const LONG_TEXT = 500;
+
+const FIELD_CLASSES = { boolean: "field check", date: "field half" };
+
 let types = [];
+/** What the person wrote, by field: a change of the type keeps it where the other type has the field too. */
+const written = new Map();
 let lastStart = { body: "", key: "" };
 
 /** Mounts the form; `onTypes` hears the answer of job-types, `onStarted` the id of a new job. */
 export function mountStartForm({ onTypes, onStarted }) {
   byId("job-type").addEventListener("change", showType);
+  byId("input-fields").addEventListener("input", (event) => written.set(event.target.name, valueOf(event.target)));
   byId("types-again").addEventListener("click", () => loadTypes(onTypes));
   byId("start-form").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -37,7 +46,7 @@ async function loadTypes(onTypes) {
 }
 
 function showTypes() {
-  const options = types.map((type) => el("option", { value: type.job_type, disabled: !type.available, text: label(type.job_type) }));
+  const options = types.map((type) => el("option", { value: type.job_type, disabled: !type.available, text: typeName(type.job_type) }));
   byId("job-type").replaceChildren(...options);
   const first = types.find((type) => type.available);
   byId("job-type").value = first?.job_type ?? "";
@@ -50,7 +59,7 @@ function showTypes() {
 
 function unavailable(type) {
   const names = [type.missing].flat().filter(Boolean).join(", ");
-  return el("li", {}, el("span", { text: label(type.job_type) }),
+  return el("li", {}, el("span", { text: typeName(type.job_type) }),
     names === "" ? null : el("span", { class: "hint" }, "needs ", el("code", { text: names }), " to be set on the server"));
 }
 
@@ -58,8 +67,13 @@ function showType() {
   clearErrors();
   const type = chosenType();
   const seconds = Number(type?.estimated_duration);
-  setText(byId("job-type-hint"), seconds > 0 ? `Usually takes ${roughly(seconds)}.` : "");
+  const took = seconds > 0 ? `Usually takes ${roughly(seconds)}.` : "";
+  setText(byId("job-type-hint"), [typeSummary(type?.job_type), took].filter(Boolean).join(" "));
+  setText(byId("job-type-needs"), typeNeeds(type?.job_type));
   byId("input-fields").replaceChildren(...inputsOf(type).map(field));
+  for (const control of byId("input-fields").querySelectorAll("input, textarea")) {
+    if (written.has(control.name)) setValue(control, written.get(control.name));
+  }
 }
 
 function chosenType() {
@@ -72,11 +86,10 @@ function inputsOf(type) {
 
 function field(input) {
   const id = `input-${input.name}`;
-  const control = controlFor(input, id);
-  const hint = hintFor(input);
-  const head = el("label", { for: id }, label(input.name), input.required ? null : el("span", { class: "optional", text: " optional" }));
-  return el("div", { class: input.kind === "boolean" ? "field check" : "field" }, head, control,
-    el("p", { class: "hint", id: `${id}-hint`, text: hint }),
+  const isOptional = !input.required && (input.default ?? null) === null;
+  const head = el("label", { for: id }, fieldName(input.name), isOptional ? el("span", { class: "optional", text: " optional" }) : null);
+  return el("div", { class: FIELD_CLASSES[input.kind] ?? "field" }, head, controlFor(input, id),
+    el("p", { class: "hint", id: `${id}-hint`, text: hintFor(input) }),
     el("p", { class: "field-error", id: `${id}-error`, hidden: true }));
 }
 
@@ -93,15 +106,41 @@ function controlFor(input, id) {
     case "url":
       return el("input", { ...common, type: "url", inputmode: "url", autocomplete: "url", autocapitalize: "off", spellcheck: "false", placeholder: "https://example.com", value });
     default:
-      return el("input", { ...common, type: "text", autocomplete: "off", value });
+      return Number(input.maximum_length) >= LONG_TEXT
+        ? el("textarea", { ...common, rows: 5, text: value ?? "" })
+        : el("input", { ...common, type: "text", autocomplete: "off", value });
   }
 }
 
 function hintFor(input) {
-  const { minimum, maximum } = input;
-  if (Number.isFinite(minimum) && Number.isFinite(maximum)) return `${minimum} to ${maximum}`;
-  if (Number.isFinite(minimum)) return `At least ${minimum}`;
-  return Number.isFinite(maximum) ? `At most ${maximum}` : "";
+  return [fieldHint(input.name), boundsOf(input)].filter(Boolean).join(" ");
+}
+
+function boundsOf({ minimum, maximum, maximum_length: longest }) {
+  if (Number.isFinite(minimum) && Number.isFinite(maximum)) return `${minimum} to ${maximum}.`;
+  if (Number.isFinite(minimum)) return `At least ${minimum}.`;
+  if (Number.isFinite(maximum)) return `At most ${maximum}.`;
+  return longest >= LONG_TEXT ? `At most ${longest.toLocaleString()} characters.` : "";
+}
+
+/** Chooses a type and writes a value into one of its fields, for the person to look at and send. */
+export function fillIn(jobType, name, value) {
+  byId("job-type").value = jobType;
+  showType();
+  const control = byId(`input-${name}`);
+  if (control === null) return;
+  setValue(control, value);
+  written.set(name, value);
+  control.focus();
+}
+
+function valueOf(control) {
+  return control.type === "checkbox" ? control.checked : control.value;
+}
+
+function setValue(control, value) {
+  if (control.type === "checkbox") control.checked = value === true;
+  else control.value = String(value);
 }
 
 async function submit(onStarted) {
@@ -152,7 +191,7 @@ function showError(error) {
   const id = name === "job_type" ? "job-type" : `input-${name}`;
   const control = name === "" ? null : byId(id);
   const place = control === null ? byId("start-error") : byId(`${id}-error`);
-  const prefix = control === null && name !== "" ? `${label(name)}: ` : "";
+  const prefix = control === null && name !== "" ? `${fieldName(name)}: ` : "";
   setText(place, prefix + error.message);
   setShown(place, true);
   control?.setAttribute("aria-invalid", "true");

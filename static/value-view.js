@@ -24,10 +24,10 @@ export function asText(value) {
   return telling ? clip(value[telling]) : clip(JSON.stringify(value));
 }
 
-/** A value as an array: a lone value is a list of one, a missing one an empty list. */
-export function asList(value) {
+/** A value as an array of at most so many: a lone value is a list of one, a missing one an empty list. */
+export function asList(value, most = ITEMS) {
   if (isBlank(value)) return [];
-  return (Array.isArray(value) ? value : [value]).filter((item) => !isBlank(item)).slice(0, ITEMS);
+  return (Array.isArray(value) ? value : [value]).filter((item) => !isBlank(item)).slice(0, most);
 }
 
 /** A value as an object, or an empty one. */

@@ -13,7 +13,8 @@ struct Files;
 
 /// The page may load and call its own origin alone.
 const POLICY: &str =
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; \
+     img-src 'self' data:";
 
 pub(super) async fn page(headers: HeaderMap) -> Result<Response, ApiError> {
     serve("index.html", &headers)
