@@ -53,7 +53,7 @@ function card(campaign, personaNames) {
   const facts = pairs([["Runs", days(campaign)], ["Budget", campaign.budget]]);
   facts?.classList.add("aligned");
   return present(
-    el("div", { class: "product-head" },
+    el("div", { class: "campaign-head" },
       el("h4", { class: "card-name", text: asText(campaign.name) || "Unnamed campaign" }),
       asText(campaign.status) === "" ? null : el("span", { class: "status", text: label(asText(campaign.status)) })),
     asText(campaign.objective) === "" ? null : el("p", { class: "prose", text: asText(campaign.objective) }),

@@ -60,7 +60,7 @@ function specimen(place, face) {
   const weights = asList(face.weights ?? face.weight).map(asText);
   const facts = pairs([
     ["Weights", weights.join(", ")],
-    ["Size on average", Number.isFinite(face.avgSize) ? `${Math.round(face.avgSize * 10) / 10} px` : ""],
+    ["Size", Number.isFinite(face.avgSize) ? `${Math.round(face.avgSize * 10) / 10} px on average` : ""],
     ["Used for", share(face.coverage).replace("of the page", "of the text")],
   ]);
   facts?.classList.add("aligned");

@@ -96,10 +96,10 @@ export function pairs(entries) {
   }));
 }
 
-/** Cards in a grid. */
-export function cards(nodes) {
-  const filled = present(...nodes);
-  return filled.length === 0 ? null : el("ul", { class: "cards" }, filled.map((node) => el("li", { class: "result-card" }, node)));
+/** Cards in a grid, each of some parts. */
+export function cards(contents) {
+  const filled = contents.filter((parts) => parts.length > 0);
+  return filled.length === 0 ? null : el("ul", { class: "cards" }, filled.map((parts) => el("li", { class: "result-card" }, parts)));
 }
 
 /** A titled piece of a card. */
