@@ -1,12 +1,16 @@
 // Wires the parts together and shows the view that the address names: `#/` or `#/jobs/<id>`.
 import { mountBrand } from "/static/brand.js";
 import { byId, setShown } from "/static/dom.js";
+import { mountFaultList } from "/static/fault-list.js";
 import { hideJobList, mountJobList, resetJobList, showJobList } from "/static/job-list.js";
 import { leaveJobPage, mountJobPage, showJobPage } from "/static/job-page.js";
 import { mountStartForm } from "/static/start-form.js";
 
 /** The page is shown when the job types are known, or after this many milliseconds without an answer. */
 const FIRST_ANSWER = 1_500;
+
+/** The address whose view is shown. */
+let routed = null;
 
 async function main() {
   mountBrand(() => {
@@ -17,6 +21,7 @@ async function main() {
   mountJobList();
   mountJobPage();
   mountSkipLink();
+  mountFaultList(showHome);
   const typesKnown = mountStartForm({
     onTypes: (answer) => setShown(byId("demo-banner"), answer.simulated === true),
     onStarted: (jobId) => { location.hash = `#/jobs/${encodeURIComponent(jobId)}`; },
@@ -25,12 +30,14 @@ async function main() {
   route();
   setShown(byId("main"), true);
   window.addEventListener("hashchange", () => {
+    if (location.hash === routed) return;
     route();
     focusHeading();
   });
 }
 
 function route() {
+  routed = location.hash;
   const match = /^#\/jobs\/([^/]+)$/.exec(location.hash);
   setShown(byId("home-view"), match === null);
   setShown(byId("job-view"), match !== null);
@@ -41,6 +48,14 @@ function route() {
   } else {
     hideJobList();
     showJobPage(decode(match[1]));
+  }
+}
+
+// At once, so that the form can take the focus.
+function showHome() {
+  if (byId("home-view").hidden) {
+    location.hash = "#/";
+    route();
   }
 }
 

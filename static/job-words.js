@@ -15,8 +15,7 @@ const TYPES = {
   },
   target_audiences: {
     name: "Target audiences",
-    summary: "Three personas from what is known of the brand, and from your description if you give one.",
-    needs: "Better after brand intelligence, but it does without.",
+    summary: "Three personas from what is known of the brand, best after brand intelligence, and from your description if you give one.",
   },
   products_services: {
     name: "Products and services",
@@ -61,7 +60,7 @@ export function typeSummary(jobType) {
   return known(TYPES, jobType)?.summary ?? "";
 }
 
-/** What should have been done before a job of this type. */
+/** What must have been done before a job of this type. */
 export function typeNeeds(jobType) {
   return known(TYPES, jobType)?.needs ?? "";
 }
