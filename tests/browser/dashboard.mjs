@@ -7,28 +7,21 @@
 // last pages back until then and the job cannot end too early. Exit code 0 when everything held, 1 with a message at the first thing that did not.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { JOB, STEP, check, fitsSideways, focusByTab, inABrowser, isFocused, keepsToItsOrigin, until, watchTheBrowser } from "./person.mjs";
 
-const STEP = 15_000;
-const JOB = Number(process.env.DEADLINE_SECONDS ?? 120) * 1000;
 const [baseText, site, shotFolder] = process.argv.slice(2);
 if (!baseText || !site) {
   console.error("usage: node dashboard.mjs <base URL> <site URL> [folder for screenshots]");
   process.exit(2);
 }
 const base = new URL("/", baseText);
-const problems = [];
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  timeout: 60_000,
-});
-try {
+await inABrowser("the dashboard does what it should", async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: "light" });
   context.setDefaultTimeout(STEP);
   const page = await context.newPage();
-  await watchTheBrowser(page);
+  watchTheBrowser(page, base);
+  await noteProgress(page);
 
   await opensWithBanner(page);
   await offersEveryFieldALabel(page);
@@ -40,30 +33,11 @@ try {
   await listsTheJob(page);
   await keepsToItsOrigin(page);
   await fitsAPhone(context, page.url());
-  await takesScreenshots(context);
-  check(problems.length === 0, "the browser complained");
-  console.log("the dashboard does what it should");
-} catch (error) {
-  console.error(`FAILED: ${[error.message, ...problems].join("\n")}`);
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+  await takesScreenshots(browser, context);
+});
 
-// Console errors and foreign requests count wherever they happen; a refusal that a check provokes is named by it.
-async function watchTheBrowser(page) {
-  page.expectedRefusals = 0;
-  page.on("console", (message) => {
-    if (message.type() !== "error") return;
-    const isRefusal = message.location().url === new URL("/api/jobs/start", base).href && /status of 422|status of 400/.test(message.text());
-    if (isRefusal && page.expectedRefusals-- > 0) return;
-    problems.push(`console error: ${message.text()} (${message.location().url})`);
-  });
-  page.on("pageerror", (error) => problems.push(`uncaught error in the page: ${error.message}`));
-  page.on("request", (request) => {
-    if (new URL(request.url()).origin !== base.origin) problems.push(`request outside the server's origin: ${request.url()}`);
-  });
-  // Every value the bar takes is kept across reloads, per load, so that movement and direction can be judged.
+// Every value the bar takes is kept across reloads, per load, so that movement and direction can be judged.
+async function noteProgress(page) {
   await page.exposeFunction("noteProgress", (load, value) => { (page.progress ??= new Map()).set(load, [...(page.progress.get(load) ?? []), value]); });
   await page.addInitScript(() => {
     const load = `${Date.now()}-${Math.random()}`;
@@ -83,7 +57,7 @@ async function opensWithBanner(page) {
 }
 
 async function offersEveryFieldALabel(page) {
-  const unnamed = await page.locator("#start-form :is(input, select)").evaluateAll((controls) => {
+  const unnamed = await page.locator("#start-form :is(input, select, textarea)").evaluateAll((controls) => {
     return controls.filter((control) => control.labels.length === 0).map((control) => control.name);
   });
   check(unnamed.length === 0, `fields without a label: ${unnamed.join(", ")}`);
@@ -113,6 +87,7 @@ async function startsByKeyboard(page) {
 
 async function movesLive(page) {
   await until(page, "the stream to be live", () => document.getElementById("job-connection").dataset.connection === "live");
+  await until(page, "the remaining time", () => /^about \d+ (s|min)$/.test(document.getElementById("job-remaining").textContent), JOB);
   await until(page, "the bar to leave 0", () => Number(document.getElementById("job-bar").getAttribute("aria-valuenow")) > 0, JOB);
 }
 
@@ -131,7 +106,7 @@ async function reachesTheResult(page) {
   await until(page, "the job to end", () => ["completed", "failed", "cancelled"].includes(document.getElementById("job-status").dataset.status), JOB);
   const status = await page.locator("#job-status").getAttribute("data-status");
   check(status === "completed", `the job ended as ${status}: ${await page.locator("#outcome").textContent()}`);
-  await page.locator("#outcome .brand-name").waitFor();
+  await page.locator("#outcome .result-name").waitFor();
   const shown = await page.locator("#outcome").innerText();
   check(shown.includes(new URL(site).host), `the result does not mention ${new URL(site).host}`);
   check(await page.locator("#outcome .pages tbody tr").count() > 0, "the result lists no page of the site");
@@ -158,21 +133,15 @@ async function listsTheJob(page) {
   await link.waitFor();
   check(await link.getAttribute("data-status") === "completed", "the list does not show the job as completed");
   await link.click();
-  await page.locator("#outcome .brand-name").waitFor();
-}
-
-// Images, styles and fonts count too: nothing that the analysed site names may be loaded.
-async function keepsToItsOrigin(page) {
-  const foreign = await page.evaluate(() => performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => !name.startsWith(location.origin)));
-  check(foreign.length === 0, `loaded from elsewhere: ${foreign.join(", ")}`);
+  await page.locator("#outcome .result-name").waitFor();
 }
 
 async function fitsAPhone(context, jobUrl) {
   const page = await context.newPage();
-  await watchTheBrowser(page);
+  watchTheBrowser(page, base);
   await page.setViewportSize({ width: 360, height: 740 });
   await page.goto(jobUrl);
-  await page.locator("#outcome .brand-name").waitFor();
+  await page.locator("#outcome .result-name").waitFor();
   for (const summary of await page.locator("#job-view summary").all()) await summary.click();
   await fitsSideways(page, "the job page");
   await page.goto(new URL("#/", base).href);
@@ -181,12 +150,7 @@ async function fitsAPhone(context, jobUrl) {
   await page.close();
 }
 
-async function fitsSideways(page, what) {
-  const width = await page.evaluate(() => document.documentElement.scrollWidth);
-  check(width <= 360, `${what} is ${width} px wide on a screen of 360 px`);
-}
-
-async function takesScreenshots(context) {
+async function takesScreenshots(browser, context) {
   if (!shotFolder) return;
   await mkdir(shotFolder, { recursive: true });
   const looks = [
@@ -194,10 +158,10 @@ async function takesScreenshots(context) {
     ["dark", { colorScheme: "dark", viewport: { width: 1280, height: 860 } }],
     ["phone", { colorScheme: "light", viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 }],
   ];
-  for (const [name, look] of looks) await takeScreenshots(await context.storageState(), name, look);
+  for (const [name, look] of looks) await takeScreenshots(browser, await context.storageState(), name, look);
 }
 
-async function takeScreenshots(storageState, name, look) {
+async function takeScreenshots(browser, storageState, name, look) {
   const context = await browser.newContext({ ...look, reducedMotion: "reduce", storageState });
   context.setDefaultTimeout(STEP);
   const page = await context.newPage();
@@ -208,31 +172,7 @@ async function takeScreenshots(storageState, name, look) {
   await page.locator("#start-submit").click();
   await until(page, "some of the model's text", () => document.getElementById("model-text").textContent.length > 400, JOB);
   await page.screenshot({ path: join(shotFolder, `${name}-running.png`), fullPage: true });
-  await page.locator("#outcome .brand-name").waitFor({ timeout: JOB });
+  await page.locator("#outcome .result-name").waitFor({ timeout: JOB });
   await page.screenshot({ path: join(shotFolder, `${name}-completed.png`), fullPage: true });
   await context.close();
-}
-
-async function focusByTab(page, id) {
-  for (let presses = 0; presses < 40; presses += 1) {
-    if (await isFocused(page, id)) return;
-    await page.keyboard.press("Tab");
-  }
-  throw new Error(`#${id} cannot be reached with the Tab key`);
-}
-
-async function until(page, what, condition, timeout = STEP) {
-  try {
-    await page.waitForFunction(condition, null, { timeout });
-  } catch (error) {
-    throw new Error(`waited ${timeout / 1000} s for ${what}: ${error.message.split("\n")[0]}`);
-  }
-}
-
-function isFocused(page, id) {
-  return page.evaluate((wanted) => document.activeElement?.id === wanted, id);
-}
-
-function check(holds, message) {
-  if (!holds) throw new Error(message);
 }
