@@ -13,8 +13,7 @@ struct Files;
 
 /// The page may load and call its own origin alone. A picture may also come inside a result, as a `data:` address: what
 /// is shown in an `img` runs no script and loads nothing, an SVG included.
-const POLICY: &str =
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; \
+const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; \
      img-src 'self' data:";
 
 pub(super) async fn page(headers: HeaderMap) -> Result<Response, ApiError> {

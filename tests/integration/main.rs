@@ -11,6 +11,7 @@ mod crash;
 mod databases;
 mod demo;
 mod disconnects;
+mod faults_on_request;
 mod fence;
 mod full_disk;
 mod harness;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::snapshot::Snapshot;
 use super::{NORTHWIND, SOREN, Vintage, on_every_vintage};
 use crate::harness::{Server, Site, soon};
-use crate::store::{claim_all, commit_one, create, settings};
+use crate::store::{claim_all, commit_one, create};
 
 on_every_vintage!(
     what_the_application_has_queued_is_its_own,
@@ -21,7 +21,7 @@ on_every_vintage!(
 async fn what_the_application_has_queued_is_its_own(vintage: &Vintage) {
     let database = vintage.database().await;
     let before = Snapshot::of(&database).await;
-    let settings = StoreSettings { lease: Duration::ZERO, max_queued_jobs: 1, ..settings() };
+    let settings = StoreSettings { lease: Duration::ZERO, max_queued_jobs: 1 };
     let store = database.store(settings).await;
     assert_eq!(claim_all(&*store).await, []);
     // More of them wait than may wait here.
