@@ -10,13 +10,16 @@ use crate::upstream::ApiKey;
 /// The demo's own file, so that its made-up results never end up among real ones.
 const DATABASE: &str = "sqlite://jobcast-demo.db";
 
+/// Any key will do for the stand-ins. It is struck from what a person reads, so it is no word that is used there.
+const KEY: &str = "key-of-no-worth";
+
 /// The settings with the stand-ins as upstreams, and a database of the demo's own unless another one was named.
 pub fn configured(mut config: Config, stand_ins: &StandIns) -> Config {
     config.gtm_base_url = stand_ins.gtm.base_url();
     config.anthropic_base_url = stand_ins.claude.base_url();
-    config.anthropic_api_key = Some(ApiKey::new("simulated"));
+    config.anthropic_api_key = Some(ApiKey::new(KEY));
     config.foreplay_base_url = stand_ins.foreplay.base_url();
-    config.foreplay_api_key = Some(ApiKey::new("simulated"));
+    config.foreplay_api_key = Some(ApiKey::new(KEY));
     if config.database_url == DatabaseUrl::default() {
         config.database_url = DatabaseUrl::new(DATABASE);
     }

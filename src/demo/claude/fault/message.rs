@@ -15,12 +15,11 @@ pub(super) fn refusal(message: &mut Message) {
     message.text = String::new();
     message.stop_reason = "refusal";
     message.stop_details =
-        json!({"type": "refusal", "category": "simulated", "explanation": "Simulated: it was made to refuse."});
+        json!({"type": "refusal", "category": "policy", "explanation": "Simulated: it was made to refuse."});
 }
 
 pub(super) fn fenced(message: &mut Message) {
-    message.text =
-        format!("Simulated: here is the JSON {{as asked}}.\n\n```json\n{}\n```\n\nAnything else?", message.text);
+    message.text = format!("Simulated: here is the JSON.\n\n```json\n{}\n```\n\nAnything else?", message.text);
 }
 
 pub(super) fn no_json(message: &mut Message) {
