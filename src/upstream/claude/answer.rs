@@ -192,9 +192,21 @@ impl PartialAnswer {
 fn object_in(text: &str) -> Option<Value> {
     let value = match json::parse(text) {
         Ok(value) => value,
-        Err(_) => json::parse(text.get(text.find('{')?..=text.rfind('}')?)?).ok()?,
+        Err(_) => fenced(text).or_else(|| outermost(text)).and_then(|inner| json::parse(inner).ok())?,
     };
     value.is_object().then_some(value)
+}
+
+/// What stands between the first code fences, without the word behind the first.
+fn fenced(text: &str) -> Option<&str> {
+    let (_, from_fence) = text.split_once("```")?;
+    let (_, inner) = from_fence.split_once('\n')?;
+    let (inner, _) = inner.split_once("```")?;
+    inner.trim_start().starts_with('{').then_some(inner)
+}
+
+fn outermost(text: &str) -> Option<&str> {
+    text.get(text.find('{')?..=text.rfind('}')?)
 }
 
 #[cfg(test)]
@@ -211,6 +223,7 @@ mod tests {
             " \n{\"a\":{\"b\":\"}\"}}\n",
             "```json\n{\"a\":{\"b\":\"}\"}}\n```",
             "Here it is:\n```\n{\"a\":{\"b\":\"}\"}}\n```\nAnything else?",
+            "As {you} asked:\n```json\n{\"a\":{\"b\":\"}\"}}\n```\nThe {braces} are mine.",
         ] {
             assert_eq!(object_in(text), Some(expected.clone()), "{text}");
         }
