@@ -6,7 +6,7 @@
 // unset), DEADLINE_SECONDS bounds each wait for a job (120 if unset). Exit code 0 when everything held, 1 with a message
 // at the first thing that did not.
 import { JOB, STEP, check, fitsSideways, focusByTab, inABrowser, isFocused, keepsToItsOrigin, until, watchTheBrowser } from "./person.mjs";
-import { judgesHostileData, judgesThinData } from "./results.mjs";
+import { emptyBoxes, judgesHostileData, judgesThinData } from "./results.mjs";
 
 const [baseText, site] = process.argv.slice(2);
 if (!baseText || !site) {
@@ -15,7 +15,17 @@ if (!baseText || !site) {
 }
 const base = new URL("/", baseText);
 
-const TYPES = ["brand_intelligence", "competitor_analysis", "target_audiences", "products_services", "campaigns", "brand_extraction", "page_discovery"];
+/** The kind of control that each field gets. */
+const CONTROLS = {
+  brand_intelligence: { url: "url", max_pages: "number" },
+  competitor_analysis: { competitor_name: "text", facebook_page: "text", start_date: "date", end_date: "date", limit: "number" },
+  target_audiences: { audience_description: "textarea" },
+  products_services: {},
+  campaigns: {},
+  brand_extraction: { url: "url", include_screenshot: "checkbox" },
+  page_discovery: { url: "url", max_pages: "number", include_scraping: "checkbox" },
+};
+const TYPES = Object.keys(CONTROLS);
 const AUDIENCE = "Women between 30 and 60 in Norway who cook at home";
 const RESULTS = {
   brand_intelligence: readsBrandIntelligence,
@@ -79,6 +89,8 @@ async function offersAllTypes(page) {
     await page.locator("#job-type").selectOption(type);
     const hint = await page.locator("#job-type-hint").textContent();
     check(/^[A-Z].+\. Usually takes about/.test(hint), `nothing is said on what comes out of ${type}: ${hint}`);
+    const controls = await page.locator("#input-fields :is(input, textarea)").evaluateAll((all) => Object.fromEntries(all.map(({ name, type: kind }) => [name, kind])));
+    check(JSON.stringify(controls) === JSON.stringify(CONTROLS[type]), `the fields of ${type} are ${JSON.stringify(controls)}`);
     const needs = await page.locator("#job-type-needs").textContent();
     check(/brand intelligence/.test(needs) === ["products_services", "campaigns"].includes(type), `what ${type} needs first: ${needs}`);
   }
@@ -166,9 +178,7 @@ async function readsCampaigns(page) {
 }
 
 async function judgesAnyResult(page, type) {
-  const empty = await page.locator("#outcome").evaluate((outcome) => {
-    return [...outcome.querySelectorAll(".result-card, .chapter, .result-section, .card-part, dd, li, td, p")].filter((node) => node.textContent.trim() === "").map((node) => node.className || node.tagName);
-  });
+  const empty = await emptyBoxes(page);
   check(empty.length === 0, `${type} has empty boxes: ${empty.join(", ")}`);
   const asksClaude = !["brand_extraction", "page_discovery"].includes(type);
   check(await page.locator("#outcome .usage-line").count() === Number(asksClaude), `the usage of ${type} is told wrongly`);

@@ -39,7 +39,8 @@ const HOSTILE = [
 /** What is missing is left out: nothing breaks, and there is no empty box. */
 export async function judgesThinData(page) {
   for (const [type, data] of THIN) {
-    const { empty, error, text } = await layOut(page, type, data);
+    const { error, text } = await layOut(page, type, data);
+    const empty = await emptyBoxes(page);
     check(error === "", `thin ${type} cannot be laid out: ${error} (${JSON.stringify(data)})`);
     check(empty.length === 0, `thin ${type} has empty boxes: ${empty.join(", ")} (${JSON.stringify(data)})`);
     check(!/undefined|NaN|\[object|Invalid Date|\bnull\b/.test(text), `thin ${type} shows: ${text}`);
@@ -58,12 +59,23 @@ export async function judgesHostileData(page) {
   check(await page.evaluate(() => window.harmed === undefined), "a result ran a script");
 }
 
+/** The boxes of the result that hold nothing but their headings. */
+export function emptyBoxes(page) {
+  return page.evaluate(() => {
+    const boxes = document.querySelectorAll("#outcome :is(section, .result-card, .card-part, .columns, .cards, .chips, .table-frame, dl, dd, li, td, p, h3, h4)");
+    const length = (node) => node.textContent.trim().length;
+    const headings = (node) => [...node.querySelectorAll(".chapter-title, .small-title")].reduce((sum, heading) => sum + length(heading), 0);
+    const isEmpty = (node) => node.querySelector("img") === null && length(node) - headings(node) <= 0;
+    return [...boxes].filter((node) => !node.matches(".chapter-title, .small-title") && isEmpty(node)).map((node) => node.className || node.tagName);
+  });
+}
+
 // The raw JSON below every result is left out of what is judged.
 function layOut(page, type, data) {
   return page.evaluate(async ([jobType, resultData]) => {
     const { resultView } = await import("/static/result-view.js");
     const box = document.getElementById("outcome");
-    const judged = { empty: [], error: "", text: "", links: [], pictures: [], scripts: 0 };
+    const judged = { error: "", text: "", links: [], pictures: [], scripts: 0 };
     try {
       box.replaceChildren(...resultView(jobType, { success: true, result_data: resultData }).filter((node) => !node.classList.contains("raw")));
     } catch (error) {
@@ -73,11 +85,9 @@ function layOut(page, type, data) {
     const all = (selector) => [...box.querySelectorAll(selector)];
     await Promise.all(all("img").map((image) => image.decode().catch(() => null)));
     judged.text = box.textContent;
-    judged.empty = all("section, .result-card, .card-part, .columns, .cards, .chips, .table-frame, dl, dd, li, td, p, h3, h4").filter((node) => node.textContent.trim() === "").map((node) => node.className || node.tagName);
     judged.links = all("a").map((link) => link.href);
     judged.pictures = all("img").map((image) => image.src);
     judged.scripts = all("script, iframe, object, embed, link, style").length + all("img").filter((image) => image.alt === "").length;
-    box.replaceChildren();
     return judged;
   }, [type, data]);
 }

@@ -80,21 +80,37 @@ async fn an_npm_package_resumes_by_itself_when_the_server_is_killed(database: Te
 async fn the_dashboard_of_the_demo_works_in_chromium() {
     let (demo, site) = (Demo::start().await, Site::start_held().await);
     let folder = tempfile::tempdir().unwrap();
-    let mut driver = Program::start(
-        node("dashboard.mjs")
-            .args([demo.url.as_str(), &site.url])
-            .env("CHROMIUM", chromium())
-            .env("DEADLINE_SECONDS", OWN_DEADLINE_SECONDS)
-            // The browser keeps its profile there and names it on its command line.
-            .env("TMPDIR", folder.path()),
-        2 * DEADLINE,
-    );
+    let mut driver = browser("dashboard.mjs", &demo, &site, folder.path());
     driver.prints("reloaded").await;
     assert!(!processes_with(folder.path()).is_empty(), "the browser is recognised by its profile");
     site.open();
+    assert_did_well(driver, folder.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_job_type_of_the_demo_is_started_and_read_in_chromium() {
+    let (demo, site) = (Demo::start().await, Site::start().await);
+    let folder = tempfile::tempdir().unwrap();
+    let driver = browser("job-types.mjs", &demo, &site, folder.path());
+    assert_did_well(driver, folder.path()).await;
+}
+
+/// A program of `tests/browser` that drives Chromium; the browser keeps its profile in `folder` and names it on its
+/// command line.
+fn browser(program: &str, demo: &Demo, site: &Site, folder: &Path) -> Program {
+    let mut node = node(program);
+    let node = node
+        .args([demo.url.as_str(), &site.url])
+        .env("CHROMIUM", chromium())
+        .env("DEADLINE_SECONDS", OWN_DEADLINE_SECONDS)
+        .env("TMPDIR", folder);
+    Program::start(node, 2 * DEADLINE)
+}
+
+async fn assert_did_well(driver: Program, folder: &Path) {
     let ended = driver.end().await;
     assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
-    eventually("the browser's end", async || processes_with(folder.path()).is_empty().then_some(())).await;
+    eventually("the browser's end", async || processes_with(folder).is_empty().then_some(())).await;
 }
 
 async fn assert_whole_job(database: &TestDatabase, id: &str, history: &[Received]) {
