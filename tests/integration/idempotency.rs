@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::databases::TestDatabase;
-use crate::harness::{Client, LogServer, Server, Site, eventually, on_both_databases, open, soon, stored};
+use crate::harness::{Client, LogServer, Proxy, Server, Site, eventually, on_both_databases, open, soon, stored};
 
 on_both_databases!(
     the_same_start_has_the_same_answer_to_the_letter,
@@ -218,6 +218,52 @@ async fn a_start_whose_client_left_is_made_once(database: TestDatabase) {
     assert!(replayed > 0, "some of the lost ones had been made");
 }
 
+/// The server itself does not learn whether a start is durable, and commits it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn starts_whose_commit_has_no_answer_are_made_once() {
+    let database = TestDatabase::postgres().await;
+    let (stand_ins, site, gate) = (StandIns::start().await.unwrap(), Site::start().await, Gate::new());
+    stand_ins.gtm.set_default(Behaviour::HoldAfter { events: 0, gate: gate.clone() });
+    let mut proxy = Proxy::start(&database.url).await;
+    let more = ["--max-concurrent-jobs", "1"];
+    let server = Server::with(&proxy.url(&database.url), &stand_ins, &more, Default::default()).await;
+    let client = server.client();
+    client.start(&site.url).await;
+    soon("one job runs, so that nothing else is claimed", gate.reached()).await;
+    proxy.lose_commit_answers(2);
+    for n in 0..10 {
+        let (brand_id, key) = (Uuid::new_v4(), key(&format!("key {n}")));
+        let starts = (0..8).map(|_| start_under(&client, &key, body(brand_id, &site.url)));
+        let answers = futures_util::future::join_all(starts).await;
+        let (first, _) = &answers[0];
+        assert_eq!(first.status, 202, "{first:?}");
+        assert!(answers.iter().all(|(answer, _)| answer == first), "{answers:?}");
+        assert_eq!(ids_of_brand(&client, brand_id).await, [first.job_id()].into());
+    }
+    assert!(proxy.cuts() > 0, "answers were lost");
+    proxy.restore();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retries_whose_commit_has_no_answer_are_one() {
+    let database = TestDatabase::postgres().await;
+    let mut proxy = Proxy::start(&database.url).await;
+    let settings = StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 1000 };
+    let url = proxy.url(&database.url);
+    let server = LogServer::start(jobcast::store::open(&url, &url, settings).await.unwrap()).await;
+    for _ in 0..5 {
+        let id = server.running_job().await;
+        server.fail(id).await;
+        proxy.lose_commit_answers(2);
+        // The first answer arrives, the second does not: that of the retry.
+        server.append(JobId::new(), Action::Create(new_job(Uuid::new_v4()))).await;
+        retry_at_once(&server, id).await;
+        assert!(proxy.cuts() > 0, "an answer was lost");
+        proxy.restore();
+        assert_retried_once(&database, id).await;
+    }
+}
+
 async fn a_full_queue_does_not_use_up_the_key(database: TestDatabase) {
     let more = ["--max-concurrent-jobs", "1", "--max-queued-jobs", "1"];
     let (_stand_ins, server, gate, site) = held(&database, &more).await;
@@ -244,21 +290,42 @@ async fn a_full_queue_does_not_use_up_the_key(database: TestDatabase) {
 
 async fn retries_that_race_are_one(database: TestDatabase) {
     let server = LogServer::start(open(&database).await).await;
-    let client = server.client();
     for _ in 0..4 {
         let id = server.running_job().await;
         server.fail(id).await;
-        let path = format!("/api/jobs/{id}/retry");
-        let answers = futures_util::future::join_all((0..16).map(|_| client.post(&path))).await;
-        let (accepted, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(status, _)| *status == 202);
-        assert_eq!((accepted.len(), refused.len()), (1, 15), "{accepted:?}");
-        for (status, answer) in refused {
-            assert_eq!((status.as_u16(), &answer["code"]), (409, &json!("wrong_state")), "{answer}");
-            assert_eq!(answer["status"], "pending");
-        }
-        let events = stored(open(&database).await.as_ref(), id).await;
-        let names: Vec<EventName> = events.iter().map(|event| event.name).collect();
-        assert_eq!(names, [EventName::Queued, EventName::Started, EventName::Failed, EventName::Queued]);
+        retry_at_once(&server, id).await;
+        assert_retried_once(&database, id).await;
+    }
+}
+
+/// Many ask at once; one of them is told that it was done.
+async fn retry_at_once(server: &LogServer, id: JobId) {
+    let client = server.client();
+    let path = format!("/api/jobs/{id}/retry");
+    let answers = futures_util::future::join_all((0..16).map(|_| client.post(&path))).await;
+    let (accepted, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(status, _)| *status == 202);
+    assert_eq!((accepted.len(), refused.len()), (1, 15), "{accepted:?}");
+    for (status, answer) in refused {
+        assert_eq!((status.as_u16(), &answer["code"]), (409, &json!("wrong_state")), "{answer}");
+        assert_eq!(answer["status"], "pending");
+    }
+}
+
+async fn assert_retried_once(database: &TestDatabase, id: JobId) {
+    let events = stored(open(database).await.as_ref(), id).await;
+    let names: Vec<EventName> = events.iter().map(|event| event.name).collect();
+    assert_eq!(names, [EventName::Queued, EventName::Started, EventName::Failed, EventName::Queued]);
+}
+
+fn new_job(brand_id: Uuid) -> NewJob {
+    NewJob {
+        brand_id: BrandId(brand_id),
+        job_type: JobType::BrandIntelligence,
+        input_data: json!({}),
+        idempotency_key: None,
+        estimated_duration: 90,
+        total_steps: 3,
+        max_retries: 3,
     }
 }
 
@@ -268,16 +335,7 @@ async fn a_retry_counts_against_the_length_of_the_queue(database: TestDatabase) 
     let client = server.client();
     let (failed, waiting) = (server.running_job().await, JobId::new());
     server.fail(failed).await;
-    let new = NewJob {
-        brand_id: BrandId(client.brand_id),
-        job_type: JobType::BrandIntelligence,
-        input_data: json!({}),
-        idempotency_key: None,
-        estimated_duration: 90,
-        total_steps: 3,
-        max_retries: 3,
-    };
-    server.append(waiting, Action::Create(new)).await;
+    server.append(waiting, Action::Create(new_job(client.brand_id))).await;
     let path = format!("/api/jobs/{failed}/retry");
     let refused = client.send(reqwest::Method::POST, &path).await;
     assert_eq!(refused.status(), 429);

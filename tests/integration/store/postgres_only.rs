@@ -1,7 +1,7 @@
 //! What only PostgreSQL has: brands of the origin application, other sessions' locks, connections that die.
 
 use jobcast::write::{Action, Refusal, Write};
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::*;
 use crate::databases::TestDatabase;
@@ -34,6 +34,35 @@ async fn a_brand_that_does_not_exist_is_refused_to_its_own_writes_alone() {
     // The brand goes, and with it all that is about its jobs.
     database.execute("DELETE FROM brands").await;
     assert_eq!(database.number("SELECT count(*) FROM job_events").await, 0);
+}
+
+/// Both batches are held up in the middle, with what each has created before that; neither may need what the other has.
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_that_create_under_the_same_keys_do_not_wait_in_a_circle() {
+    let database = TestDatabase::postgres().await;
+    let store = database.store(settings()).await;
+    let brand_id = brand();
+    let mut blocker = PgConnection::connect(&database.url).await.unwrap();
+    let insert = format!(
+        "BEGIN; INSERT INTO ai_jobs (brand_id, job_type, idempotency_key) VALUES ('{brand_id}', 'campaigns', 'middle')"
+    );
+    sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut blocker).await.unwrap();
+    let batch = |keys: [&str; 3]| {
+        let start = |key: &str| NewJob { idempotency_key: Some(key.to_owned()), ..new_job(brand_id) };
+        let writes = keys.map(|key| Write { job_id: JobId::new(), action: Action::Create(start(key)) });
+        let store = store.clone();
+        tokio::spawn(async move { store.commit(Uuid::new_v4(), &writes).await })
+    };
+    let batches = [batch(["first", "middle", "last"]), batch(["last", "middle", "first"])];
+    let waits = "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name = 'jobcast' AND wait_event_type = 'Lock'";
+    eventually("both wait", async || (database.number(waits).await == 2).then_some(())).await;
+    sqlx::raw_sql("ROLLBACK").execute(&mut blocker).await.unwrap();
+    for batch in batches {
+        let outcomes = batch.await.unwrap().expect("no deadlock");
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    }
+    assert_eq!(database.number("SELECT count(*) FROM ai_jobs").await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
