@@ -64,6 +64,7 @@ await inABrowser("every job type does what it should", async (browser) => {
     await judgesAnyResult(page, type);
   }
   await namesEachJob(page, jobs);
+  await triesAFault(page);
   await judgesThinData(page);
   await judgesHostileData(page);
   await keepsToItsOrigin(page);
@@ -119,7 +120,10 @@ async function starts(page, type, fields) {
 
 async function completes(page, job) {
   await page.goto(new URL(job, base).href);
-  await until(page, `the end of ${job}`, () => ["completed", "failed", "cancelled"].includes(document.getElementById("outcome").dataset.status), JOB);
+  // The outcome of the job that was shown before is gone when the details name this one.
+  const isOver = (id) => document.getElementById("fact-list").textContent.includes(id)
+    && ["completed", "failed", "cancelled"].includes(document.getElementById("outcome").dataset.status);
+  await until(page, `the end of ${job}`, isOver, JOB, job.replace("#/jobs/", ""));
   const outcome = page.locator("#outcome");
   check(await outcome.getAttribute("data-status") === "completed", `${job} ended otherwise: ${await outcome.innerText()}`);
 }
@@ -202,6 +206,20 @@ async function namesEachJob(page, jobs) {
   check(await title("products_services") === "Products and services", "the list does not name a job without a subject");
 }
 
+// From a job's page: the list of faults fills the form, wherever the person is.
+async function triesAFault(page) {
+  await page.locator("#job-list a").first().click();
+  await page.locator("#demo-banner summary").click();
+  await page.getByRole("button", { name: "Fill in fault=foreplay:no-credits" }).press("Enter");
+  check(await isFocused(page, "input-competitor_name"), "the filled field did not get the focus");
+  check((await page.locator("#input-competitor_name").inputValue()).includes("fault=foreplay:no-credits"), "the fault was not filled in");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/#\/jobs\/.+/);
+  await until(page, "the job to fail", () => document.getElementById("outcome").dataset.status === "failed", JOB);
+  check(/no credits left/.test(await page.locator("#outcome").innerText()), "it is not said that there are no credits");
+  check(await page.locator("#job-retry").isVisible(), "a failed job cannot be retried");
+}
+
 async function fitsAPhone(page, jobs) {
   await page.setViewportSize({ width: 360, height: 740 });
   for (const [type, job] of jobs) {
@@ -210,7 +228,7 @@ async function fitsAPhone(page, jobs) {
     await fitsSideways(page, type);
   }
   await page.goto(new URL("#/", base).href);
-  await page.locator("#demo-banner summary").click();
+  await page.locator("#demo-banner details[open]").waitFor();
   for (const type of TYPES) {
     await page.locator("#job-type").selectOption(type);
     await fitsSideways(page, `the form for ${type}`);

@@ -69,9 +69,10 @@ export function isFocused(page, id) {
   return page.evaluate((wanted) => document.activeElement?.id === wanted, id);
 }
 
-export async function until(page, what, condition, timeout = STEP) {
+/** Waits until `condition(argument)` holds in the page. */
+export async function until(page, what, condition, timeout = STEP, argument = null) {
   try {
-    await page.waitForFunction(condition, null, { timeout });
+    await page.waitForFunction(condition, argument, { timeout });
   } catch (error) {
     throw new Error(`waited ${timeout / 1000} s for ${what}: ${error.message.split("\n")[0]}`);
   }
