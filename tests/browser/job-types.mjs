@@ -65,6 +65,7 @@ await inABrowser("every job type does what it should", async (browser) => {
   }
   await namesEachJob(page, jobs);
   await triesAFault(page);
+  await estimatesAnew(page);
   await judgesThinData(page);
   await judgesHostileData(page);
   await keepsToItsOrigin(page);
@@ -220,6 +221,17 @@ async function triesAFault(page) {
   check(await page.locator("#job-retry").isVisible(), "a failed job cannot be retried");
 }
 
+// A site whose analysis falls silent keeps the job running without an event: only the estimate is asked for then.
+async function estimatesAnew(page) {
+  await starts(page, "brand_intelligence", { url: new URL("/?fault=gtm:silence", site).href });
+  await until(page, "the bar to leave 0", () => Number(document.getElementById("job-bar").getAttribute("aria-valuenow")) > 0, JOB);
+  await page.reload();
+  await page.waitForResponse((response) => response.url().endsWith("/status"));
+  check(/^about \d+ (s|min)$|^any moment$/.test(await page.locator("#job-remaining").textContent()), "the remaining time is not told");
+  await page.locator("#job-cancel").click();
+  await until(page, "the job to be cancelled", () => document.getElementById("outcome").dataset.status === "cancelled");
+}
+
 async function fitsAPhone(page, jobs) {
   await page.setViewportSize({ width: 360, height: 740 });
   for (const [type, job] of jobs) {
@@ -228,7 +240,7 @@ async function fitsAPhone(page, jobs) {
     await fitsSideways(page, type);
   }
   await page.goto(new URL("#/", base).href);
-  await page.locator("#demo-banner details[open]").waitFor();
+  await page.locator("#demo-banner summary").click();
   for (const type of TYPES) {
     await page.locator("#job-type").selectOption(type);
     await fitsSideways(page, `the form for ${type}`);
