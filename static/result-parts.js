@@ -67,6 +67,7 @@ export function chips(title, value) {
   return section(title, chipList(value));
 }
 
+/** The chips without a title. */
 export function chipList(value) {
   const items = asList(value);
   return items.length === 0 ? null : el("ul", { class: "chips" }, items.map((item) => el("li", { text: asText(item) })));
@@ -83,6 +84,7 @@ export function bullets(title, value) {
   return section(title, bulletList(value));
 }
 
+/** The sentences without a title. */
 export function bulletList(value) {
   const items = asList(value);
   return items.length === 0 ? null : el("ul", { class: "bullets" }, items.map((item) => el("li", { text: asText(item) })));
