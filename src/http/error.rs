@@ -96,6 +96,7 @@ impl ApiError {
                 Refusal::WrongState { .. } | Refusal::Fenced { .. } | Refusal::LeaseHeld { .. } => {
                     (StatusCode::CONFLICT, "wrong_state", None)
                 }
+                Refusal::NotOurs => (StatusCode::CONFLICT, "not_ours", None),
                 Refusal::QueueFull { .. } => (StatusCode::TOO_MANY_REQUESTS, "queue_full", Some(10)),
                 Refusal::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", None),
                 Refusal::UnknownBrand => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_brand", None),

@@ -169,6 +169,9 @@ pub enum Refusal {
         /// That status.
         status: JobStatus,
     },
+    /// The origin application has created the job.
+    #[error("the job belongs to the application that shares this database; change it there")]
+    NotOurs,
     /// The lease of the attempt to be reclaimed has not expired.
     #[error("attempt {attempt} still holds its lease")]
     LeaseHeld {

@@ -66,6 +66,8 @@ pub fn apply(job: &mut Job, lease_expired: bool, action: &Action, now: DateTime<
     match action {
         // A job of this id is there already: the create was applied before, by a commit whose answer was lost.
         Action::Create(_) => Ok(Effects::default()),
+        // Without a single event: written by the origin application, which runs it, too, and would not notice.
+        Action::Cancel | Action::Retry if job.last_seq == 0 => Err(Refusal::NotOurs),
         Action::Cancel => cancel(job, now),
         Action::Retry => requeue(job, now),
         Action::Attempt(attempt, report) => {
@@ -269,6 +271,18 @@ mod tests {
         assert_eq!(job, before);
         apply(&mut job, false, &Action::Cancel, NOW).unwrap();
         assert_eq!(write(&mut job, Report::Fail(failure())), Err(Refusal::Fenced { attempt: 2 }));
+    }
+
+    #[test]
+    fn a_job_of_the_origin_application_is_left_to_it() {
+        for status in [JobStatus::Pending, JobStatus::Processing, JobStatus::Failed, JobStatus::Cancelled] {
+            let mut job = Job { status, last_seq: 0, ..pending() };
+            let before = job.clone();
+            for action in [Action::Cancel, Action::Retry] {
+                assert_eq!(apply(&mut job, false, &action, NOW), Err(Refusal::NotOurs), "{action:?} while {status}");
+            }
+            assert_eq!(job, before);
+        }
     }
 
     #[test]

@@ -68,5 +68,14 @@ async fn a_server_takes_starts_for_brands_that_exist_and_leaves_the_rest_alone(v
         client.until(id, "completed").await;
     }
     assert_eq!(stand_ins.gtm.calls(), 8, "nothing was paid for brands that do not exist");
+    // Those of the application are shown, and neither stopped nor taken over.
+    for id in
+        database.texts("SELECT id::text FROM ai_jobs WHERE last_seq = 0 AND job_type = 'brand_intelligence'").await
+    {
+        for command in ["cancel", "retry"] {
+            let (status, answer) = client.post(&format!("/api/jobs/{id}/{command}")).await;
+            assert_eq!((status.as_u16(), &answer["code"]), (409, &json!("not_ours")), "{answer}");
+        }
+    }
     before.assert_kept(&database).await;
 }
