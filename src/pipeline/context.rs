@@ -122,7 +122,7 @@ impl Context {
         self.read(name, || self.store.step_output(self.job_id, name)).await
     }
 
-    /// Asks the store until it answers, within the attempt's patience.
+    /// Asks the store until it answers, within the attempt's patience. What the database refuses, it would refuse again.
     async fn read<T, F>(&self, what: &str, ask: impl Fn() -> F) -> Result<T, AttemptError>
     where
         F: Future<Output = Result<T, StoreError>>,
@@ -131,7 +131,16 @@ impl Context {
         for _ in 0..tries {
             match ask().await {
                 Ok(found) => return Ok(found),
-                Err(error) => tracing::warn!(%error, job_id = %self.job_id, what, "could not read; trying again"),
+                Err(StoreError::Rejected(why)) => {
+                    tracing::error!(why, job_id = %self.job_id, what, "the database refused to read");
+                    return Err(AttemptError::fatal(
+                        "database_refused",
+                        "The database refused what the job had to read",
+                    ));
+                }
+                Err(error @ StoreError::Unavailable(_)) => {
+                    tracing::warn!(%error, job_id = %self.job_id, what, "could not read; trying again")
+                }
             }
             tokio::time::sleep(READ_PAUSE).await;
         }
