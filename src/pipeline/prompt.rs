@@ -14,8 +14,6 @@ pub(super) struct PromptData {
 /// The data as JSON of at most `limit` bytes between `<tag>` and `</tag>`.
 pub(super) fn data(tag: &str, data: &Value, limit: usize) -> PromptData {
     let (text, trimmed) = shortened(data, limit);
-    // Text from a public site must not be able to close the tag; `\/` is JSON's own way to write a slash.
-    let text = text.replace("</", "<\\/");
     PromptData { text: format!("<{tag}>\n{text}\n</{tag}>"), trimmed }
 }
 
@@ -24,13 +22,18 @@ const SIZES: [(usize, usize); 5] = [(2000, 60), (1000, 40), (500, 25), (250, 15)
 
 /// The data as JSON text of at most `limit` bytes, and whether anything was left out.
 fn shortened(data: &Value, limit: usize) -> (String, bool) {
-    let whole = data.to_string();
+    let whole = written(data);
     if whole.len() <= limit {
         return (whole, false);
     }
-    let shortened = SIZES.iter().map(|(text, list)| shorten(data, *text, *list).to_string());
+    let shortened = SIZES.iter().map(|(text, list)| written(&shorten(data, *text, *list)));
     let fitting = shortened.into_iter().find(|text| text.len() <= limit);
     (fitting.unwrap_or_else(|| cut(&whole, limit).to_owned()), true)
+}
+
+/// The data as JSON text that cannot close a tag, wherever it comes from; `\/` is JSON's own way to write a slash.
+fn written(data: &Value) -> String {
+    data.to_string().replace("</", "<\\/")
 }
 
 fn shorten(data: &Value, text: usize, list: usize) -> Value {
@@ -71,6 +74,13 @@ mod tests {
         let inner = text.strip_prefix("<ads>\n").unwrap().strip_suffix("\n</ads>").unwrap();
         assert!(!inner.contains("</"), "{inner}");
         assert_eq!(serde_json::from_str::<Value>(inner).unwrap(), site);
+    }
+
+    #[test]
+    fn what_keeps_data_from_closing_its_tag_counts_too() {
+        let site = json!({"text": "</".repeat(400)});
+        let PromptData { text, trimmed } = data("ads", &site, 1000);
+        assert!(trimmed && text.len() <= 1000 + "<ads>\n\n</ads>".len(), "{} bytes", text.len());
     }
 
     #[test]
