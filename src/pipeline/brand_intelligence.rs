@@ -15,7 +15,7 @@ use super::question::{Answer, Question};
 use super::{
     AttemptError, Context, Input, InputKind, Pipeline, Step, answer, merged, prompt, read, read_input, schema,
 };
-use crate::job::JobType;
+use crate::job::{BrandId, JobType};
 use crate::upstream::claude::ClaudeClient;
 use crate::upstream::gtm::{AnalyzeBrand, GtmClient, GtmEvent};
 use crate::write::{JobResult, ResultRow, ResultTable};
@@ -80,7 +80,7 @@ impl Pipeline for BrandIntelligence {
         let analysis = context.step("analyze_site", self.analyze_site(context, input)).await?;
         let extraction = context.step("extract_intelligence", self.extract_intelligence(context, &analysis)).await?;
         context.progress(3, 98, "Saving brand intelligence").await?;
-        result(context, analysis, read(extraction, "The stored answer of the model cannot be read")?)
+        result(context.brand_id, analysis, read(extraction, "The stored answer of the model cannot be read")?)
     }
 }
 
@@ -129,9 +129,9 @@ struct Extraction {
     analysis_trimmed: bool,
 }
 
-/// What Claude is asked for: the columns of `brand_intelligence`, and how sure it is.
-#[derive(Debug, Deserialize)]
-#[allow(dead_code)] // read to be checked; what is saved is the answer itself
+/// What Claude is asked for: the columns of `brand_intelligence`, and how sure it is. What it may say beside that is
+/// neither checked nor saved.
+#[derive(Debug, Serialize, Deserialize)]
 struct Intelligence {
     brand_name: String,
     tagline: String,
@@ -146,11 +146,12 @@ struct Intelligence {
     unique_value_proposition: String,
     key_messages: Vec<String>,
     content_themes: Vec<String>,
+    /// Saved under another name.
+    #[serde(skip_serializing)]
     confidence: f64,
 }
 
-#[derive(Debug, Deserialize)]
-#[allow(dead_code)] // as above
+#[derive(Debug, Serialize, Deserialize)]
 struct BrandVoice {
     personality: String,
     style: String,
@@ -185,21 +186,21 @@ fn check(content: &Value) -> Result<(), String> {
 }
 
 /// Step 3: the row, the result and the terminal event become durable together.
-fn result(context: &Context, analysis: Value, extraction: Extraction) -> Result<JobResult, AttemptError> {
-    let Extraction { answer: Answer { mut content, model, usage }, analysis_trimmed } = extraction;
+fn result(brand_id: BrandId, analysis: Value, extraction: Extraction) -> Result<JobResult, AttemptError> {
+    let Extraction { answer: Answer { content, model, usage }, analysis_trimmed } = extraction;
     let result_id = Uuid::now_v7();
-    let confidence = content.as_object_mut().and_then(|members| members.remove("confidence"));
+    let said: Intelligence = read(content, "The stored answer of the model cannot be read")?;
     let about = json!({
         "id": result_id,
-        "brand_id": context.brand_id,
+        "brand_id": brand_id,
         "pages_analyzed": pages_analyzed(&analysis),
-        "analysis_confidence": confidence,
+        "analysis_confidence": said.confidence,
         "analysis_trimmed": analysis_trimmed,
         "model": model,
         "usage": usage,
         "raw_analysis": analysis,
     });
-    let result_data = merged(content, about);
+    let result_data = merged(json!(said), about);
     let rows = vec![ResultRow::new(ResultTable::BrandIntelligence, result_id, &result_data)];
     Ok(JobResult { result_id, result_data, usage: Some(json!(usage)), rows })
 }

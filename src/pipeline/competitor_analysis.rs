@@ -15,7 +15,7 @@ use super::{
     schema,
 };
 use crate::event::instant;
-use crate::job::JobType;
+use crate::job::{BrandId, JobType};
 use crate::upstream::claude::ClaudeClient;
 use crate::upstream::foreplay::ForeplayClient;
 use crate::write::{JobResult, ResultRow, ResultTable};
@@ -101,7 +101,7 @@ impl Pipeline for CompetitorAnalysis {
         let found = self.search_ads(context, &input).await?;
         let analysis = context.step("analyze_ads", self.analyze_ads(context, &input, &found)).await?;
         context.progress(3, 85, "Saving analysis").await?;
-        result(context, &input, &found, read(analysis, "The stored answer of the model cannot be read")?)
+        result(context.brand_id, &input, &found, read(analysis, "The stored answer of the model cannot be read")?)
     }
 }
 
@@ -193,10 +193,9 @@ fn asked_for() -> Value {
     ])
 }
 
-/// What is read of the answer to check it; what is saved is the answer itself.
-#[derive(Deserialize)]
-#[allow(dead_code)] // that a member is there, with its type, is the check
-struct Checked {
+/// What Claude is asked for. What it may say beside it is neither checked nor saved.
+#[derive(Serialize, Deserialize)]
+struct AdAnalysis {
     overview: String,
     positioning: String,
     creative_strategy: CreativeStrategy,
@@ -206,11 +205,12 @@ struct Checked {
     performance_indicators: PerformanceIndicators,
     key_findings: Vec<String>,
     recommendations: Vec<String>,
+    /// Saved under another name.
+    #[serde(skip_serializing)]
     confidence: f64,
 }
 
-#[derive(Deserialize)]
-#[allow(dead_code)] // as above
+#[derive(Serialize, Deserialize)]
 struct CreativeStrategy {
     ad_formats: Vec<String>,
     common_themes: Vec<String>,
@@ -218,8 +218,7 @@ struct CreativeStrategy {
     frequency: String,
 }
 
-#[derive(Deserialize)]
-#[allow(dead_code)] // as above
+#[derive(Serialize, Deserialize)]
 struct MessagingAnalysis {
     tone: String,
     key_messages: Vec<String>,
@@ -227,8 +226,7 @@ struct MessagingAnalysis {
     value_propositions: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[allow(dead_code)] // as above
+#[derive(Serialize, Deserialize)]
 struct VisualDesignElements {
     colors: Vec<String>,
     imagery_style: String,
@@ -236,16 +234,14 @@ struct VisualDesignElements {
     branding_consistency: String,
 }
 
-#[derive(Deserialize)]
-#[allow(dead_code)] // as above
+#[derive(Serialize, Deserialize)]
 struct TargetAudienceInsights {
     demographics: String,
     psychographics: String,
     pain_points: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[allow(dead_code)] // as above
+#[derive(Serialize, Deserialize)]
 struct PerformanceIndicators {
     engagement_patterns: String,
     ad_frequency: String,
@@ -253,7 +249,7 @@ struct PerformanceIndicators {
 }
 
 fn check(content: &Value) -> Result<(), String> {
-    let analysis: Checked = answer::read(content)?;
+    let analysis: AdAnalysis = answer::read(content)?;
     answer::filled("overview", &analysis.overview)?;
     answer::filled("positioning", &analysis.positioning)?;
     answer::count("key_findings", &analysis.key_findings, 1..=20)?;
@@ -263,14 +259,14 @@ fn check(content: &Value) -> Result<(), String> {
 
 /// Step 3: the row and the result.
 fn result(
-    context: &Context,
+    brand_id: BrandId,
     input: &InputData,
     found: &FoundAds,
     analysis: Analysis,
 ) -> Result<JobResult, AttemptError> {
-    let Analysis { answer: Answer { mut content, model, usage }, trimmed } = analysis;
+    let Analysis { answer: Answer { content, model, usage }, trimmed } = analysis;
+    let said: AdAnalysis = read(content, "The stored answer of the model cannot be read")?;
     let result_id = Uuid::now_v7();
-    let confidence = content.as_object_mut().and_then(|members| members.remove("confidence"));
     let credits = json!({
         "foreplay_credits": found.credits,
         "foreplay_credits_remaining": found.credits_remaining,
@@ -279,7 +275,7 @@ fn result(
     let ad_ids: Vec<&Value> = found.ads.iter().map(|ad| &ad["id"]).collect();
     let head = json!({
         "id": result_id,
-        "brand_id": context.brand_id,
+        "brand_id": brand_id,
         "competitor_name": input.competitor_name,
         "competitor_website": ad::most_linked_site(&found.ads),
         "facebook_page": input.facebook_page,
@@ -290,14 +286,14 @@ fn result(
     let tail = json!({
         "analysis_model": model,
         "model": model,
-        "analysis_confidence": confidence,
+        "analysis_confidence": said.confidence,
         "analysis_date": instant(Utc::now()),
         "analysis_start_date": input.start_date,
         "analysis_end_date": input.end_date,
         "trimmed": trimmed || found.cut,
         "usage": usage,
     });
-    let result_data = merged(merged(head, content), tail);
+    let result_data = merged(merged(head, json!(said)), tail);
     let rows = vec![ResultRow::new(ResultTable::CompetitorAnalyses, result_id, &result_data)];
     Ok(JobResult { result_id, result_data, usage: Some(usage), rows })
 }
@@ -344,6 +340,28 @@ mod tests {
             let inner = &schema["properties"][name]["required"];
             assert_eq!(inner.as_array().unwrap().len(), member.as_object().unwrap().len(), "{name}");
         }
+    }
+
+    #[test]
+    fn what_the_model_adds_is_not_saved() {
+        let mut content = answer();
+        for (member, value) in [("id", json!("x")), ("total_ads_analyzed", json!(99)), ("advice", json!("Buy"))] {
+            content[member] = value;
+        }
+        content["messaging_analysis"]["extra"] = json!(1);
+        let input =
+            json!({"competitor_name": "Acme", "facebook_page": null, "start_date": null, "end_date": null, "limit": 1});
+        let analysis = json!({
+            "content": content, "model": "a-model", "trimmed": false,
+            "usage": {"calls": 1, "input_tokens": 1, "output_tokens": 1, "cost_usd": null},
+        });
+        let (input, analysis) = (read_input(input).unwrap(), read(analysis, "").unwrap());
+        let result = result(BrandId(Uuid::nil()), &input, &FoundAds::default(), analysis).unwrap();
+        let data = &result.result_data;
+        assert_eq!((&data["id"], &data["total_ads_analyzed"]), (&json!(result.result_id), &json!(0)));
+        assert_eq!((&data["advice"], &data["confidence"]), (&json!(null), &json!(null)));
+        assert_eq!(data["messaging_analysis"], answer()["messaging_analysis"]);
+        assert_eq!((&data["analysis_confidence"], &result.rows[0].values["overview"]), (&json!(0.5), &json!("o")));
     }
 
     #[test]
