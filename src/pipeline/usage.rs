@@ -23,11 +23,12 @@ impl Usage {
         Usage { calls: 1, tokens: answer.usage, cost_usd: cost_usd(&answer.model, &answer.usage).map(rounded) }
     }
 
-    /// Adds what another answer took.
-    pub(super) fn add(&mut self, other: &Usage) {
+    /// With what another answer took.
+    pub(super) fn and(mut self, other: &Usage) -> Usage {
         self.calls += other.calls;
         self.tokens += other.tokens;
         self.cost_usd = self.cost_usd.zip(other.cost_usd).map(|(one, other)| rounded(one + other));
+        self
     }
 }
 

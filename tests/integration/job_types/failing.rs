@@ -15,6 +15,7 @@ on_both_databases!(
     an_answer_that_fails_its_check_twice_fails_the_job,
     an_answer_that_is_cut_off_gets_twice_the_room_once,
     a_users_retry_goes_on_from_the_last_stored_step,
+    what_the_database_refuses_to_read_fails_the_job_at_once,
     no_ads_and_none_in_the_range_fail_at_once_in_plain_words,
     a_brand_without_intelligence_is_told_what_to_run_first,
     a_type_whose_key_is_missing_is_refused_at_the_start,
@@ -114,6 +115,17 @@ async fn an_answer_that_fails_its_check_twice_fails_the_job(database: TestDataba
         );
         assert_eq!(calls_since(&stand_ins, before), [0, 0, 2], "{}", case.job_type);
         assert_eq!(case.rows_of(&database, client.brand_id).await, 0);
+
+        // A user's retry asks the question anew, with a further chance of its own.
+        stand_ins.claude.script(answer(&wrong.to_string(), "end_turn"));
+        assert_eq!(client.post(&format!("/api/jobs/{id}/retry")).await.0, 202);
+        client.until(&id, "completed").await;
+        let requests = stand_ins.claude.requests();
+        let turns =
+            requests[requests.len() - 4..].iter().map(|request| request.body["messages"].as_array().unwrap().len());
+        assert_eq!(turns.collect::<Vec<_>>(), [1, 3, 1, 3], "{}", case.job_type);
+        let (_, result) = client.get(&format!("/api/jobs/{id}/result")).await;
+        assert_eq!(result["result_data"]["usage"]["calls"], 4, "all answers are in the usage");
     }
 }
 
@@ -133,6 +145,26 @@ async fn an_answer_that_is_cut_off_gets_twice_the_room_once(database: TestDataba
     let job = client.until(&id, "failed").await;
     assert!(job["error_message"].as_str().unwrap().contains("cut off twice"), "{job}");
     assert_eq!(stand_ins.claude.calls(), 4);
+
+    stand_ins.claude.script(answer("{\"audiences\": [", "max_tokens"));
+    stand_ins.claude.script(answer("{}", "end_turn"));
+    let id = TARGET_AUDIENCES.start(&client, &site).await;
+    let job = client.until(&id, "failed").await;
+    assert!(job["error_message"].as_str().unwrap().contains("the one before was cut off"), "{job}");
+}
+
+async fn what_the_database_refuses_to_read_fails_the_job_at_once(database: TestDatabase) {
+    let (stand_ins, site, server) = server(&database).await;
+    let client = server.client();
+    database.execute("ALTER TABLE products_services RENAME TO elsewhere").await;
+    let id = TARGET_AUDIENCES.start(&client, &site).await;
+    let job = client.until(&id, "failed").await;
+    assert_eq!(job["error_message"], "The database refused what the job had to read");
+    assert_eq!((stand_ins.claude.calls(), &job["retry_count"]), (0, &json!(0)));
+    // Once it can be read, a retry goes on.
+    database.execute("ALTER TABLE elsewhere RENAME TO products_services").await;
+    client.post(&format!("/api/jobs/{id}/retry")).await;
+    client.until(&id, "completed").await;
 }
 
 async fn a_users_retry_goes_on_from_the_last_stored_step(database: TestDatabase) {
