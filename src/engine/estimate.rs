@@ -42,7 +42,7 @@ impl Estimates {
 
     /// What the latest jobs of this type took; what is typical of its steps as long as there are none.
     pub(super) async fn of(&self, pipeline: &dyn Pipeline) -> Estimate {
-        let job_type = pipeline.job_type();
+        let job_type = pipeline.definition().job_type;
         let known = self.learnt.lock().unwrap_or_else(PoisonError::into_inner).get(&job_type).cloned();
         if let Some((until, estimate)) = &known
             && Instant::now() < *until
@@ -51,11 +51,11 @@ impl Estimates {
         }
         let recent = tokio::time::timeout(PATIENCE, self.store.recent_steps(job_type, SAMPLE)).await;
         let (kept, estimate) = match recent {
-            Ok(Ok(recent)) if !recent.is_empty() => (KEPT, Estimate::learn(pipeline.steps(), &recent)),
-            Ok(Ok(_)) => (KEPT_UNLEARNT, Estimate::learn(pipeline.steps(), &[])),
+            Ok(Ok(recent)) if !recent.is_empty() => (KEPT, Estimate::learn(pipeline.definition().steps, &recent)),
+            Ok(Ok(_)) => (KEPT_UNLEARNT, Estimate::learn(pipeline.definition().steps, &[])),
             Ok(Err(_)) | Err(_) => {
                 let kept = known.map(|(_, estimate)| estimate);
-                (KEPT_UNLEARNT, kept.unwrap_or_else(|| Estimate::learn(pipeline.steps(), &[])))
+                (KEPT_UNLEARNT, kept.unwrap_or_else(|| Estimate::learn(pipeline.definition().steps, &[])))
             }
         };
         let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);

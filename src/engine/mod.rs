@@ -206,7 +206,7 @@ impl Engine {
             return Err(EngineError::Draining);
         }
         let pipeline = shared.registry.get(job_type).ok_or(Refusal::NotFound)?;
-        let input_data = validate(pipeline.inputs(), input_data)?;
+        let input_data = validate(pipeline.definition().inputs, input_data)?;
         pipeline.check(&input_data)?;
         if let Some(variable) = pipeline.missing_key() {
             return Err(EngineError::MissingKey { job_type, variable });
@@ -217,7 +217,7 @@ impl Engine {
             input_data,
             idempotency_key,
             estimated_duration: whole_seconds(shared.estimates.of(pipeline.as_ref()).await.total()),
-            total_steps: u32::try_from(pipeline.steps().len()).unwrap_or(u32::MAX),
+            total_steps: u32::try_from(pipeline.definition().steps.len()).unwrap_or(u32::MAX),
             max_retries: MAX_RETRIES,
         };
         let id = JobId::new();
@@ -298,10 +298,10 @@ impl Engine {
         let mut views = Vec::new();
         for pipeline in self.shared.registry.iter() {
             views.push(JobTypeView {
-                job_type: pipeline.job_type(),
+                job_type: pipeline.definition().job_type,
                 missing_key: pipeline.missing_key(),
                 estimated_duration: whole_seconds(self.shared.estimates.of(pipeline.as_ref()).await.total()),
-                inputs: pipeline.inputs(),
+                inputs: pipeline.definition().inputs,
             });
         }
         views

@@ -36,7 +36,7 @@ enum Outcome {
 pub(super) async fn claim_and_run(shared: Arc<Shared>, attempts: TaskTracker) {
     for pipeline in shared.registry.iter() {
         if let Some(variable) = pipeline.missing_key() {
-            tracing::warn!(job_type = %pipeline.job_type(), "{variable} is not set: such jobs are refused, and those that wait go on waiting");
+            tracing::warn!(job_type = %pipeline.definition().job_type, "{variable} is not set: such jobs are refused, and those that wait go on waiting");
         }
     }
     while !shared.draining.is_cancelled() {
@@ -63,7 +63,7 @@ async fn claim(shared: &Shared) -> Vec<Claimed> {
     let under_way = u32::try_from(shared.held.len()).unwrap_or(u32::MAX);
     let limit = shared.settings.max_concurrent_jobs.saturating_sub(under_way);
     let job_types = shared.registry.iter().filter(|pipeline| pipeline.missing_key().is_none());
-    let job_types: Vec<_> = job_types.map(|pipeline| pipeline.job_type()).collect();
+    let job_types: Vec<_> = job_types.map(|pipeline| pipeline.definition().job_type).collect();
     if limit == 0 || job_types.is_empty() {
         return Vec::new();
     }
@@ -99,7 +99,7 @@ fn context(shared: &Shared, claimed: &Claimed) -> Context {
 async fn run_pipeline(shared: &Shared, context: &Context, claimed: Claimed) -> Outcome {
     let Some(pipeline) = shared.registry.get(claimed.job.job_type) else { return Outcome::Aborted };
     let run = AssertUnwindSafe(pipeline.run(context, claimed.input_data)).catch_unwind();
-    let time_limit = pipeline.time_limit();
+    let time_limit = pipeline.definition().time_limit;
     match tokio::time::timeout(time_limit, run).await {
         Ok(Ok(Ok(result))) => Outcome::Completed(Box::new(result)),
         Ok(Ok(Err(error))) => Outcome::Failed(error),

@@ -44,4 +44,12 @@ fn describe() {
         Unit::Count,
         "Credits that the ad library's account has left"
     );
+    // From 0 on, since a scraper does not see the rise of a series that appears with it.
+    for upstream in ["gtm", "foreplay", "claude"] {
+        metrics::counter!("jobcast_upstream_calls_total", "upstream" => upstream, "outcome" => "ok").absolute(0);
+    }
+    for kind in ["input", "output", "cache_read", "cache_creation"] {
+        metrics::counter!("jobcast_claude_tokens_total", "kind" => kind).absolute(0);
+    }
+    metrics::counter!("jobcast_foreplay_credits_total").absolute(0);
 }

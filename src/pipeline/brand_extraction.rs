@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
-use super::{AttemptError, Context, Input, InputKind, Pipeline, Step, read_input};
+use super::{AttemptError, Context, Definition, Input, InputKind, Pipeline, Step, read_input};
 use crate::event::instant;
 use crate::job::JobType;
 use crate::upstream::gtm::{ExtractBrand, GtmClient};
@@ -26,6 +26,14 @@ const STEPS: &[Step] = &[
     Step { name: "save", title: "Saving brand data", typical: Duration::from_secs(1) },
 ];
 
+const DEFINITION: Definition = Definition {
+    job_type: JobType::BrandExtraction,
+    inputs: INPUTS,
+    steps: STEPS,
+    // The call is bounded by 60 s.
+    time_limit: Duration::from_secs(3 * 60),
+};
+
 /// The pipeline with the upstream that it calls.
 pub struct BrandExtraction {
     /// The brand-analysis API.
@@ -40,21 +48,8 @@ struct InputData {
 
 #[async_trait]
 impl Pipeline for BrandExtraction {
-    fn job_type(&self) -> JobType {
-        JobType::BrandExtraction
-    }
-
-    fn inputs(&self) -> &'static [Input] {
-        INPUTS
-    }
-
-    fn steps(&self) -> &'static [Step] {
-        STEPS
-    }
-
-    fn time_limit(&self) -> Duration {
-        // The call is bounded by 60 s.
-        Duration::from_secs(3 * 60)
+    fn definition(&self) -> &'static Definition {
+        &DEFINITION
     }
 
     fn missing_key(&self) -> Option<&'static str> {

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::question::{Answer, Question};
 use super::{
-    AttemptError, Context, Input, InputKind, Pipeline, Step, answer, merged, prompt, read, read_input, schema,
+    AttemptError, Context, Definition, Input, InputKind, Pipeline, Step, answer, merged, prompt, read, read_input,
+    schema,
 };
 use crate::job::{BrandId, JobType};
 use crate::upstream::claude::ClaudeClient;
@@ -35,6 +36,14 @@ const STEPS: &[Step] = &[
     Step { name: "save", title: "Saving brand intelligence", typical: Duration::from_secs(1) },
 ];
 
+const DEFINITION: Definition = Definition {
+    job_type: JobType::BrandIntelligence,
+    inputs: INPUTS,
+    steps: STEPS,
+    // The two calls are bounded by 3 and 10 minutes.
+    time_limit: Duration::from_secs(15 * 60),
+};
+
 /// The most of the site's analysis that goes into the prompt, in bytes; some 30,000 tokens.
 const PROMPT_DATA: usize = 120_000;
 
@@ -54,21 +63,8 @@ struct InputData {
 
 #[async_trait]
 impl Pipeline for BrandIntelligence {
-    fn job_type(&self) -> JobType {
-        JobType::BrandIntelligence
-    }
-
-    fn inputs(&self) -> &'static [Input] {
-        INPUTS
-    }
-
-    fn steps(&self) -> &'static [Step] {
-        STEPS
-    }
-
-    fn time_limit(&self) -> Duration {
-        // The two calls are bounded by 3 and 10 minutes.
-        Duration::from_secs(15 * 60)
+    fn definition(&self) -> &'static Definition {
+        &DEFINITION
     }
 
     fn missing_key(&self) -> Option<&'static str> {

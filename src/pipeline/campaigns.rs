@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::brand_context::{self, BrandContext, Gathered, KnownAudience};
 use super::generation::{Generation, Item};
 use super::question::Question;
-use super::{AttemptError, Context, Input, Pipeline, Step, answer, read, schema};
+use super::{AttemptError, Context, Definition, Input, Pipeline, Step, answer, read, schema};
 use crate::job::{BrandId, JobType};
 use crate::upstream::ClaudeClient;
 use crate::write::{JobResult, ResultTable};
@@ -25,6 +25,14 @@ const STEPS: &[Step] = &[
     Step { name: "save", title: "Saving campaigns", typical: Duration::from_secs(1) },
 ];
 
+const DEFINITION: Definition = Definition {
+    job_type: JobType::Campaigns,
+    inputs: INPUTS,
+    steps: STEPS,
+    // The call is bounded by 10 minutes.
+    time_limit: Duration::from_secs(12 * 60),
+};
+
 /// How far ahead a campaign may start.
 const HORIZON: Months = Months::new(24);
 
@@ -36,21 +44,8 @@ pub struct Campaigns {
 
 #[async_trait]
 impl Pipeline for Campaigns {
-    fn job_type(&self) -> JobType {
-        JobType::Campaigns
-    }
-
-    fn inputs(&self) -> &'static [Input] {
-        INPUTS
-    }
-
-    fn steps(&self) -> &'static [Step] {
-        STEPS
-    }
-
-    fn time_limit(&self) -> Duration {
-        // The call is bounded by 10 minutes.
-        Duration::from_secs(12 * 60)
+    fn definition(&self) -> &'static Definition {
+        &DEFINITION
     }
 
     fn missing_key(&self) -> Option<&'static str> {

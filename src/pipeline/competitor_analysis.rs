@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::question::{Answer, Question};
 use super::{
-    AttemptError, Context, Input, InputKind, InvalidInput, Pipeline, Step, answer, merged, prompt, read, read_input,
-    schema,
+    AttemptError, Context, Definition, Input, InputKind, InvalidInput, Pipeline, Step, answer, merged, prompt, read,
+    read_input, schema,
 };
 use crate::event::instant;
 use crate::job::{BrandId, JobType};
@@ -39,6 +39,14 @@ const STEPS: &[Step] = &[
     Step { name: "save", title: "Saving analysis", typical: Duration::from_secs(1) },
 ];
 
+const DEFINITION: Definition = Definition {
+    job_type: JobType::CompetitorAnalysis,
+    inputs: INPUTS,
+    steps: STEPS,
+    // Some pages of ads with 30 s each, and 10 minutes for the model.
+    time_limit: Duration::from_secs(15 * 60),
+};
+
 /// The most of the ads that goes into the prompt, in bytes; some 25,000 tokens.
 const PROMPT_DATA: usize = 100_000;
 
@@ -61,21 +69,8 @@ struct InputData {
 
 #[async_trait]
 impl Pipeline for CompetitorAnalysis {
-    fn job_type(&self) -> JobType {
-        JobType::CompetitorAnalysis
-    }
-
-    fn inputs(&self) -> &'static [Input] {
-        INPUTS
-    }
-
-    fn steps(&self) -> &'static [Step] {
-        STEPS
-    }
-
-    fn time_limit(&self) -> Duration {
-        // Some pages of ads with 30 s each, and 10 minutes for the model.
-        Duration::from_secs(15 * 60)
+    fn definition(&self) -> &'static Definition {
+        &DEFINITION
     }
 
     fn check(&self, input_data: &Value) -> Result<(), InvalidInput> {

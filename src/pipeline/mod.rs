@@ -41,17 +41,8 @@ pub use target_audiences::TargetAudiences;
 /// The work of one job type.
 #[async_trait]
 pub trait Pipeline: Send + Sync + 'static {
-    /// The type whose work it is.
-    fn job_type(&self) -> JobType;
-
-    /// The members that `input_data` may have.
-    fn inputs(&self) -> &'static [Input];
-
-    /// The steps that a person sees, in their order; never empty.
-    fn steps(&self) -> &'static [Step];
-
-    /// How long one attempt may take at the most; then it counts as failed.
-    fn time_limit(&self) -> Duration;
+    /// What does not change.
+    fn definition(&self) -> &'static Definition;
 
     /// Checks what a table of single members cannot say: pairs of members of the checked input.
     ///
@@ -66,6 +57,19 @@ pub trait Pipeline: Send + Sync + 'static {
 
     /// Does the work of one attempt. Dropping the future stops it and closes its upstream connection.
     async fn run(&self, context: &Context, input_data: Value) -> Result<JobResult, AttemptError>;
+}
+
+/// What is fixed about a job type.
+#[derive(Debug)]
+pub struct Definition {
+    /// The type.
+    pub job_type: JobType,
+    /// The members that `input_data` may have.
+    pub inputs: &'static [Input],
+    /// The steps that a person sees, in their order; never empty.
+    pub steps: &'static [Step],
+    /// How long one attempt may take at the most; then it counts as failed.
+    pub time_limit: Duration,
 }
 
 /// A named part of a job.
@@ -93,7 +97,7 @@ impl Registry {
 
     /// The pipeline of a type.
     pub fn get(&self, job_type: JobType) -> Option<&Arc<dyn Pipeline>> {
-        self.pipelines.iter().find(|pipeline| pipeline.job_type() == job_type)
+        self.pipelines.iter().find(|pipeline| pipeline.definition().job_type == job_type)
     }
 
     /// All of them.

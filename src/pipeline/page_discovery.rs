@@ -10,7 +10,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::brand_extraction::timestamp;
-use super::{AttemptError, Context, Input, InputKind, Pipeline, Step, read_input};
+use super::{AttemptError, Context, Definition, Input, InputKind, Pipeline, Step, read_input};
 use crate::job::JobType;
 use crate::upstream::gtm::{DiscoverPages, GtmClient};
 use crate::write::{JobResult, ResultRow, ResultTable};
@@ -25,6 +25,14 @@ const STEPS: &[Step] = &[
     Step { name: "discover_pages", title: "Discovering brand pages", typical: Duration::from_secs(30) },
     Step { name: "save", title: "Saving brand pages", typical: Duration::from_secs(1) },
 ];
+
+const DEFINITION: Definition = Definition {
+    job_type: JobType::PageDiscovery,
+    inputs: INPUTS,
+    steps: STEPS,
+    // The call is bounded by 120 s.
+    time_limit: Duration::from_secs(4 * 60),
+};
 
 /// The pipeline with the upstream that it calls.
 pub struct PageDiscovery {
@@ -41,21 +49,8 @@ struct InputData {
 
 #[async_trait]
 impl Pipeline for PageDiscovery {
-    fn job_type(&self) -> JobType {
-        JobType::PageDiscovery
-    }
-
-    fn inputs(&self) -> &'static [Input] {
-        INPUTS
-    }
-
-    fn steps(&self) -> &'static [Step] {
-        STEPS
-    }
-
-    fn time_limit(&self) -> Duration {
-        // The call is bounded by 120 s.
-        Duration::from_secs(4 * 60)
+    fn definition(&self) -> &'static Definition {
+        &DEFINITION
     }
 
     fn missing_key(&self) -> Option<&'static str> {

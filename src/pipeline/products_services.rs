@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::brand_context::{self, BrandContext, Gathered};
 use super::generation::{Generation, Item};
 use super::question::Question;
-use super::{AttemptError, Context, Input, Pipeline, Step, answer, merged, read, schema};
+use super::{AttemptError, Context, Definition, Input, Pipeline, Step, answer, merged, read, schema};
 use crate::job::{BrandId, JobType};
 use crate::upstream::ClaudeClient;
 use crate::write::{JobResult, ResultTable};
@@ -27,6 +27,14 @@ const STEPS: &[Step] = &[
     Step { name: "save", title: "Saving products and services", typical: Duration::from_secs(1) },
 ];
 
+const DEFINITION: Definition = Definition {
+    job_type: JobType::ProductsServices,
+    inputs: INPUTS,
+    steps: STEPS,
+    // The call is bounded by 10 minutes.
+    time_limit: Duration::from_secs(12 * 60),
+};
+
 /// The most products and services that a job generates.
 const PRODUCTS: usize = 12;
 
@@ -41,21 +49,8 @@ pub struct ProductsServices {
 
 #[async_trait]
 impl Pipeline for ProductsServices {
-    fn job_type(&self) -> JobType {
-        JobType::ProductsServices
-    }
-
-    fn inputs(&self) -> &'static [Input] {
-        INPUTS
-    }
-
-    fn steps(&self) -> &'static [Step] {
-        STEPS
-    }
-
-    fn time_limit(&self) -> Duration {
-        // The call is bounded by 10 minutes.
-        Duration::from_secs(12 * 60)
+    fn definition(&self) -> &'static Definition {
+        &DEFINITION
     }
 
     fn missing_key(&self) -> Option<&'static str> {

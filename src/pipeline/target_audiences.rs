@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::brand_context::{self, BrandContext, Gathered};
 use super::generation::{Generation, Item};
 use super::question::Question;
-use super::{AttemptError, Context, Input, InputKind, Pipeline, Step, answer, read, read_input, schema};
+use super::{AttemptError, Context, Definition, Input, InputKind, Pipeline, Step, answer, read, read_input, schema};
 use crate::job::{BrandId, JobType};
 use crate::upstream::ClaudeClient;
 use crate::write::{JobResult, ResultTable};
@@ -23,6 +23,14 @@ const STEPS: &[Step] = &[
     Step { name: "generate_personas", title: "Generating personas with AI", typical: Duration::from_secs(35) },
     Step { name: "save", title: "Saving target audiences", typical: Duration::from_secs(1) },
 ];
+
+const DEFINITION: Definition = Definition {
+    job_type: JobType::TargetAudiences,
+    inputs: INPUTS,
+    steps: STEPS,
+    // The call is bounded by 10 minutes.
+    time_limit: Duration::from_secs(12 * 60),
+};
 
 /// How many personas a job generates.
 const PERSONAS: usize = 3;
@@ -40,21 +48,8 @@ struct InputData {
 
 #[async_trait]
 impl Pipeline for TargetAudiences {
-    fn job_type(&self) -> JobType {
-        JobType::TargetAudiences
-    }
-
-    fn inputs(&self) -> &'static [Input] {
-        INPUTS
-    }
-
-    fn steps(&self) -> &'static [Step] {
-        STEPS
-    }
-
-    fn time_limit(&self) -> Duration {
-        // The call is bounded by 10 minutes.
-        Duration::from_secs(12 * 60)
+    fn definition(&self) -> &'static Definition {
+        &DEFINITION
     }
 
     fn missing_key(&self) -> Option<&'static str> {

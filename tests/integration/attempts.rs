@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jobcast::job::{JobId, JobType};
-use jobcast::pipeline::{AttemptError, Context, Input, Pipeline, Step};
+use jobcast::pipeline::{AttemptError, Context, Definition, Pipeline, Step};
 use jobcast::write::JobResult;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -31,26 +31,17 @@ struct Trouble {
     runs: Arc<AtomicUsize>,
 }
 
+const fn within(time_limit: Duration) -> Definition {
+    const STEPS: &[Step] = &[Step { name: "work", title: "Working", typical: Duration::from_secs(1) }];
+    Definition { job_type: JobType::BrandIntelligence, inputs: &[], steps: STEPS, time_limit }
+}
+
 #[async_trait]
 impl Pipeline for Trouble {
-    fn job_type(&self) -> JobType {
-        JobType::BrandIntelligence
-    }
-
-    fn inputs(&self) -> &'static [Input] {
-        &[]
-    }
-
-    fn steps(&self) -> &'static [Step] {
-        const STEPS: &[Step] = &[Step { name: "work", title: "Working", typical: Duration::from_secs(1) }];
-        STEPS
-    }
-
-    fn time_limit(&self) -> Duration {
-        match self.runs.load(Ordering::SeqCst) {
-            0 => Duration::from_secs(1),
-            _ => Duration::from_secs(600),
-        }
+    fn definition(&self) -> &'static Definition {
+        static SHORT: Definition = within(Duration::from_secs(1));
+        static LONG: Definition = within(Duration::from_secs(600));
+        if self.runs.load(Ordering::SeqCst) == 0 { &SHORT } else { &LONG }
     }
 
     fn missing_key(&self) -> Option<&'static str> {
