@@ -15,6 +15,7 @@ use crate::engine::{Engine, EngineSettings, EngineTasks};
 use crate::event_log::{EventLog, EventLogTasks};
 use crate::http::{self, ApiSettings, OpenStreams, ServeSettings};
 use crate::hub::Hub;
+use crate::meter;
 use crate::pipeline::{
     BrandExtraction, BrandIntelligence, Campaigns, CompetitorAnalysis, PageDiscovery, ProductsServices, Registry,
     TargetAudiences,
@@ -126,6 +127,8 @@ impl App {
     /// [`StartError`], in words that say what to change.
     pub async fn build(config: &Config, options: AppOptions) -> Result<App, StartError> {
         config.check()?;
+        // Before anything that counts.
+        meter::start();
         let registry = registry(config)?;
         let address = config.listen_on();
         let listener = TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })?;

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
-    BrandStream, Claim, Claimed, Committed, JobFilter, Notice, Position, StepDuration, Store, StoreError,
+    BrandStream, Claim, Claimed, Committed, JobFilter, Notice, Position, Queue, StepDuration, Store, StoreError,
     StoreSettings, StoredJob, migrations, nul::replace_nul,
 };
 use crate::event::{Event, Seq, Subject};
@@ -183,6 +183,10 @@ impl Store for PostgresStore {
 
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError> {
         on_connection!(self.writes, connection => prune::prune(connection, deltas_before, events_before))
+    }
+
+    async fn queue(&self) -> Result<Queue, StoreError> {
+        on_connection!(self.reads, connection => read::queue(connection))
     }
 
     fn is_shared(&self) -> bool {

@@ -14,7 +14,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use uuid::Uuid;
 
 use super::{
-    BrandStream, Claim, Claimed, Committed, JobFilter, Position, StepDuration, Store, StoreError, StoreSettings,
+    BrandStream, Claim, Claimed, Committed, JobFilter, Position, Queue, StepDuration, Store, StoreError, StoreSettings,
     StoredJob, migrations, nul::replace_nul,
 };
 use crate::event::{Event, Seq, Subject};
@@ -200,6 +200,10 @@ impl Store for SqliteStore {
 
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError> {
         on_writer!(self, connection => prune::prune(connection, deltas_before, events_before))
+    }
+
+    async fn queue(&self) -> Result<Queue, StoreError> {
+        read::queue(&self.readers).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
