@@ -14,10 +14,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::Api;
+use super::caller::Caller;
 use super::error::ApiError;
 use super::query::Parameters;
+use super::shares::Place;
 use crate::event::{Seq, Subject};
-use crate::meter::{self, OpenStream, StreamEnd};
+use crate::meter::{self, OpenStream, StreamEnd, StreamRefusal};
 
 /// How long a browser waits before it comes back, in milliseconds; varied by a fifth either way, so that readers that
 /// were cut off together do not come back together.
@@ -32,15 +34,32 @@ const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
 /// Opens the stream behind its `sync` frame. While the process drains the stream ends at once.
 ///
 /// # Errors
-/// [`ApiError::TooManyStreams`] when as many are open as may be.
-pub(super) fn open(api: Api, subject: Subject, cursor: Seq, sync: &str) -> Result<Response, ApiError> {
+/// [`ApiError::TooManyStreams`] when as many are open as may be, [`ApiError::TooManyOfCaller`] when the caller has as many.
+pub(super) fn open(api: Api, caller: Caller, subject: Subject, cursor: Seq, sync: &str) -> Result<Response, ApiError> {
     let first = first_frame(cursor, sync);
     if api.engine.is_draining() {
         return Ok(event_stream(Body::from([first, drain_frame()].concat())));
     }
-    let limit = api.settings.max_streams;
-    let permit = api.streams.permits.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams { limit })?;
-    Ok(event_stream(Body::from_stream(frames(api, subject, cursor, first, permit))))
+    let admission = admit(&api, caller).map_err(|limit| {
+        meter::stream_refused(subject.into(), limit);
+        match limit {
+            StreamRefusal::All => ApiError::TooManyStreams { limit: api.settings.max_streams },
+            StreamRefusal::Address | StreamRefusal::Caller => ApiError::TooManyOfCaller { limit: api.shares.limit },
+        }
+    })?;
+    Ok(event_stream(Body::from_stream(frames(api, subject, cursor, first, admission))))
+}
+
+/// What a stream holds until its reader is gone.
+struct Admission {
+    _permit: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+fn admit(api: &Api, caller: Caller) -> Result<Admission, StreamRefusal> {
+    let place = api.shares.take(caller)?;
+    let permit = api.streams.permits.clone().try_acquire_owned().map_err(|_| StreamRefusal::All)?;
+    Ok(Admission { _permit: permit, _place: place })
 }
 
 /// The cursor that a reader asks for.
@@ -101,17 +120,19 @@ impl Resume {
     }
 }
 
-/// The bytes of a stream. The permit is held until the reader is gone.
+/// The bytes of a stream.
 fn frames(
     api: Api,
     subject: Subject,
     cursor: Seq,
     first: Bytes,
-    permit: OwnedSemaphorePermit,
+    admission: Admission,
 ) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> + Send {
     let last = drain_frame();
     stream! {
-        let _permit = permit;
+        let _admission = admission;
+        let mut counted = OpenStream::open(subject.into());
+        let mut over = false;
         yield Ok(first);
         let keep_alive = api.settings.keep_alive;
         let mut events = pin!(api.engine.event_log().follow(subject, cursor));
@@ -122,15 +143,23 @@ fn frames(
                 event = events.next() => match event {
                     Some(frame) => {
                         silence.as_mut().reset(Instant::now() + keep_alive);
+                        over = frame.terminal;
+                        if let Some(lag) = frame.lag {
+                            meter::delivered(lag);
+                        }
                         yield Ok(frame.bytes);
                     }
-                    None => return,
+                    None => {
+                        counted.ends(if over { StreamEnd::Over } else { StreamEnd::Failed });
+                        return;
+                    }
                 },
                 () = &mut silence => {
                     silence.as_mut().reset(Instant::now() + keep_alive);
                     yield Ok(KEEP_ALIVE);
                 }
                 () = &mut drained => {
+                    counted.ends(StreamEnd::Drained);
                     yield Ok(last);
                     return;
                 }

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::caller::Caller;
 use super::error::ApiError;
 use super::event_stream::{self, AskedFor, Resume};
 use super::jobs::{PathBrandId, PathId};
@@ -14,6 +15,7 @@ use crate::event::Subject;
 
 pub(super) async fn of_job(
     State(api): State<Api>,
+    caller: Caller,
     id: PathId,
     headers: HeaderMap,
     parameters: Parameters,
@@ -26,12 +28,13 @@ pub(super) async fn of_job(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let sync = wire::sync(view.into(), resume.as_str());
-    event_stream::open(api, Subject::Job(id.0), cursor, &sync)
+    event_stream::open(api, caller, Subject::Job(id.0), cursor, &sync)
 }
 
 /// A brand without jobs has an empty stream: its first job may be about to start.
 pub(super) async fn of_brand(
     State(api): State<Api>,
+    caller: Caller,
     id: PathBrandId,
     headers: HeaderMap,
     parameters: Parameters,
@@ -40,5 +43,5 @@ pub(super) async fn of_brand(
     let view = api.engine.brand(id.0).await?;
     let (cursor, resume) = asked_for.resume(view.stream.last_seq, view.stream.pruned_through);
     let sync = wire::brand_sync(view, resume.as_str());
-    event_stream::open(api, Subject::Brand(id.0), cursor, &sync)
+    event_stream::open(api, caller, Subject::Brand(id.0), cursor, &sync)
 }

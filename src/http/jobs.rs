@@ -2,7 +2,7 @@
 //! Must not hold a request open without a bound.
 
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::Body;
@@ -17,10 +17,12 @@ use uuid::Uuid;
 use super::error::ApiError;
 use super::query::Parameters;
 use super::{Api, body, wire};
-use crate::engine::{JobView, StartRequest, Started};
+use crate::engine::{EngineError, JobView, StartRequest, Started};
 use crate::event::{Seq, Subject};
 use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
+use crate::meter::{self, Poll, StartRefusal};
 use crate::store::{JobFilter, Position};
+use crate::write::Refusal;
 
 /// The members of a start request.
 const START_MEMBERS: [&str; 3] = ["brand_id", "job_type", "input_data"];
@@ -49,7 +51,12 @@ pub(super) async fn start(State(api): State<Api>, headers: HeaderMap, body: Body
         input_data: request.get("input_data"),
         idempotency_key: idempotency_key(&headers)?,
     };
-    let Started { job, again } = api.engine.start_job(start).await?;
+    take_turn(&api, start.brand_id)?;
+    let Started { job, again } = api.engine.start_job(start).await.inspect_err(|error| {
+        if let EngineError::Refused(Refusal::QueueFull { .. }) = error {
+            meter::start_refused(StartRefusal::QueueFull);
+        }
+    })?;
     let location = HeaderValue::from_str(&wire::status_url(&job)).ok();
     let mut response = (StatusCode::ACCEPTED, Json(wire::started(&job))).into_response();
     response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
@@ -57,6 +64,14 @@ pub(super) async fn start(State(api): State<Api>, headers: HeaderMap, body: Body
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// One of the starts that the brand may make within a minute. A user's retry is one, since it runs the job as a start does.
+fn take_turn(api: &Api, brand_id: BrandId) -> Result<(), ApiError> {
+    api.start_rate.take(brand_id, Instant::now()).map_err(|wait| {
+        meter::start_refused(StartRefusal::BrandRate);
+        ApiError::TooManyStarts { per_minute: api.start_rate.per_minute(), wait }
+    })
 }
 
 /// The client's name for this start, where it gives one.
@@ -101,6 +116,7 @@ pub(super) async fn status(
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
     let wait = parameters.number("wait", 0, LONGEST_WAIT)?.unwrap_or(0);
+    meter::polled(if wait > 0 { Poll::Wait } else { Poll::Plain });
     let mut view = api.engine.job(id.0).await.map_err(ApiError::about(id.0))?;
     if wait > 0 && is_known(&headers, view.job.last_seq) {
         wait_for_event(&api, &view.job, Duration::from_secs(wait.into())).await;
@@ -162,6 +178,8 @@ pub(super) async fn cancel(State(api): State<Api>, id: PathId) -> Result<Json<Va
 }
 
 pub(super) async fn retry(State(api): State<Api>, id: PathId) -> Result<Response, ApiError> {
+    let brand_id = api.engine.job(id.0).await.map_err(ApiError::about(id.0))?.job.brand_id;
+    take_turn(&api, brand_id)?;
     let view = api.engine.retry(id.0).await.map_err(ApiError::about(id.0))?;
     Ok((StatusCode::ACCEPTED, Json(wire::job(view.into()))).into_response())
 }
