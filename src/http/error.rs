@@ -38,8 +38,6 @@ pub(super) enum ApiError {
     NoResult { status: JobStatus, error_message: Option<String> },
     /// What came is not a request of HTTP/1.1.
     NotHttp,
-    /// The address that is asked for is too long.
-    UriTooLong,
     /// The head of the request is larger than is read.
     HeadTooLarge,
     /// As many connections are open as may be.
@@ -96,7 +94,6 @@ impl ApiError {
             ApiError::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", None),
             ApiError::NoResult { .. } => (StatusCode::CONFLICT, "no_result", None),
             ApiError::NotHttp => (StatusCode::BAD_REQUEST, "malformed", None),
-            ApiError::UriTooLong => (StatusCode::URI_TOO_LONG, "uri_too_long", None),
             ApiError::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", None),
             ApiError::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, "too_many_connections", Some(5)),
             ApiError::TooManyStreams { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", Some(5)),
@@ -139,7 +136,6 @@ impl ApiError {
             ApiError::WrongMethod { method, path } => format!("{path} does not take {method}"),
             ApiError::NoResult { status, .. } => format!("the job is {status}; it has no result"),
             ApiError::NotHttp => "what was sent is not a request of HTTP/1.1".to_owned(),
-            ApiError::UriTooLong => "the address of the request is too long".to_owned(),
             ApiError::HeadTooLarge => {
                 format!("the head of the request is larger than {} KiB or has more than 100 headers", HEAD_LIMIT / 1024)
             }
@@ -247,7 +243,6 @@ pub(super) fn in_place_of(head: &[u8]) -> Option<Vec<u8>> {
     let status = head.strip_prefix(b"HTTP/1.1 ").or_else(|| head.strip_prefix(b"HTTP/1.0 "))?.get(..3)?;
     let error = match status {
         b"400" => ApiError::NotHttp,
-        b"414" => ApiError::UriTooLong,
         b"431" => ApiError::HeadTooLarge,
         _ => return None,
     };
