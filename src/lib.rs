@@ -24,4 +24,6 @@ pub mod config;
 
 pub mod app;
 pub mod demo;
+#[cfg(feature = "otel")]
+pub mod traces;
 pub mod watch;

@@ -24,6 +24,8 @@ fn main() -> ExitCode {
         Err(error) => return failed(&format!("cannot start the runtime: {error}")),
     };
     let code = runtime.block_on(run(cli));
+    #[cfg(feature = "otel")]
+    jobcast::traces::finish();
     // A name that is still being looked up would otherwise hold up the exit.
     runtime.shutdown_timeout(Duration::from_millis(200));
     code
@@ -92,9 +94,17 @@ fn log_to_standard_error(format: LogFormat) {
     let colours = std::io::stderr().is_terminal();
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match format {
-        LogFormat::Text => logs.init(),
-        LogFormat::Json => logs.json().init(),
+        LogFormat::Text => install(logs.finish()),
+        LogFormat::Json => install(logs.json().finish()),
     }
+}
+
+#[cfg(feature = "otel")]
+use jobcast::traces::install;
+
+#[cfg(not(feature = "otel"))]
+fn install(logs: impl tracing_subscriber::util::SubscriberInitExt) {
+    logs.init();
 }
 
 /// Every stream is an open file, and the usual soft limit of 1,024 is reached soon.

@@ -29,7 +29,8 @@ use crate::meter::{self, OpenConnection};
 /// The pause after a failed accept: it fails again at once while no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The most bytes of a request's head; hyper itself takes at most 100 headers. It also bounds what is kept ready to be
+/// A request's head of more bytes is refused, at the latest at twice as many, since hyper looks after each read; it takes
+/// at most 100 headers by itself. This also bounds what is kept ready to be
 /// written to a client that reads slowly.
 pub(super) const HEAD_LIMIT: usize = 32 * 1024;
 

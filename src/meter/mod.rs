@@ -33,7 +33,7 @@ pub fn start() {
     queue::register();
     requests::register();
     streams::register();
-    names::register_upstreams();
+    names::register();
     metrics::gauge!(names::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 

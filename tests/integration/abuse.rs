@@ -97,7 +97,7 @@ async fn a_head_that_cannot_be_read_is_answered_in_json() {
     let server = LogServer::start(open(&database).await).await;
     let long = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n\r\n", "x".repeat(200 * 1024));
     let many = format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{}\r\n", "X-A: 1\r\n".repeat(101));
-    let path = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(40 * 1024));
+    let path = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(100 * 1024));
     for (request, status, code) in [
         (long, 431, "head_too_large"),
         (many, 431, "head_too_large"),

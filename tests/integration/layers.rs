@@ -21,8 +21,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("app", &["config", "meter", "http", "engine", "pipeline", "event_log", "store", "hub", "upstream"]),
     ("demo", &["config", "upstream"]),
     ("watch", &["config", "job", "upstream"]),
+    ("traces", &[]),
     ("lib", &[]),
-    ("main", &["app", "config", "demo", "watch"]),
+    ("main", &["app", "config", "demo", "traces", "watch"]),
 ];
 
 /// In which modules a driver crate may be named.
@@ -30,7 +31,7 @@ const DRIVERS: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("dashmap", &["hub"]),
     ("broadcast", &["hub"]),
-    ("reqwest", &["upstream", "demo", "watch"]),
+    ("reqwest", &["upstream", "demo", "traces", "watch"]),
     ("axum", &["http", "app", "demo"]),
     ("hyper", &["http", "demo"]),
 ];

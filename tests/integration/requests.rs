@@ -13,7 +13,8 @@ const REQUEST_ID: &str = "x-request-id";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_answer_returns_the_id_of_its_request() {
     let database = TestDatabase::sqlite().await;
-    let server = Server::start(&database.url, &StandIns::start().await.unwrap()).await;
+    let stand_ins = StandIns::start().await.unwrap();
+    let server = Server::start(&database.url, &stand_ins).await;
     let (client, site) = (server.client(), Site::start().await);
     let id = client.start(&site.url).await;
     client.until(&id, "completed").await;
