@@ -143,6 +143,8 @@ async fn a_closed_store_is_unavailable(database: TestDatabase) {
 async fn the_queue_is_what_waits_and_what_runs(database: TestDatabase) {
     let store = database.store(settings()).await;
     assert_eq!(store.queue().await.unwrap(), Queue::default());
+    let cancelled = created(&*store, brand()).await.id;
+    commit_one(&*store, Write { job_id: cancelled, action: Action::Cancel }).await.unwrap();
     let job = processing(&*store).await;
     created(&*store, brand()).await;
     let queue = store.queue().await.unwrap();
