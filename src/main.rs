@@ -11,6 +11,8 @@ use clap::Parser;
 use jobcast::app::{self, App, AppOptions, StartError, Stop};
 use jobcast::config::{Cli, Command, Config, LogFormat};
 use jobcast::demo::{self, StandIns};
+#[cfg(feature = "otel")]
+use jobcast::traces::install;
 use jobcast::watch;
 use tracing_subscriber::EnvFilter;
 
@@ -98,9 +100,6 @@ fn log_to_standard_error(format: LogFormat) {
         LogFormat::Json => install(logs.json().finish()),
     }
 }
-
-#[cfg(feature = "otel")]
-use jobcast::traces::install;
 
 #[cfg(not(feature = "otel"))]
 fn install(logs: impl tracing_subscriber::util::SubscriberInitExt) {
