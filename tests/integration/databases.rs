@@ -18,6 +18,8 @@ pub struct TestDatabase {
 }
 
 enum Place {
+    /// On a server that goes as a whole.
+    Borrowed,
     /// The folder is removed with the value.
     Sqlite(#[allow(dead_code)] TempDir),
     Postgres {
@@ -31,6 +33,11 @@ impl TestDatabase {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite://{}", folder.path().join("jobcast.db").display());
         TestDatabase { url, place: Place::Sqlite(folder) }
+    }
+
+    /// A database of a PostgreSQL server that the test has to itself.
+    pub fn on_own_server(url: String) -> TestDatabase {
+        TestDatabase { url, place: Place::Borrowed }
     }
 
     pub async fn postgres() -> TestDatabase {
@@ -63,7 +70,7 @@ impl TestDatabase {
                 let mut connection = SqliteConnection::connect(&self.url).await.expect("the file opens");
                 raw_sql(sql).execute(&mut connection).await?;
             }
-            Place::Postgres { .. } => {
+            Place::Postgres { .. } | Place::Borrowed => {
                 let mut connection = PgConnection::connect(&self.url).await.expect("the server answers");
                 raw_sql(sql).execute(&mut connection).await?;
             }
@@ -79,7 +86,7 @@ impl TestDatabase {
                 let mut connection = SqliteConnection::connect(&self.url).await.expect("the file opens");
                 sqlx::query_scalar(sql).fetch_all(&mut connection).await.expect("the query answers texts")
             }
-            Place::Postgres { .. } => {
+            Place::Postgres { .. } | Place::Borrowed => {
                 let mut connection = PgConnection::connect(&self.url).await.expect("the server answers");
                 sqlx::query_scalar(sql).fetch_all(&mut connection).await.expect("the query answers texts")
             }
@@ -90,7 +97,7 @@ impl TestDatabase {
     pub fn id_literal(&self, id: Uuid) -> String {
         match &self.place {
             Place::Sqlite(_) => format!("x'{}'", id.simple()),
-            Place::Postgres { .. } => format!("'{id}'"),
+            Place::Postgres { .. } | Place::Borrowed => format!("'{id}'"),
         }
     }
 
@@ -102,7 +109,7 @@ impl TestDatabase {
                 let mut connection = SqliteConnection::connect(&self.url).await.expect("the file opens");
                 sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("the query answers a number")
             }
-            Place::Postgres { .. } => {
+            Place::Postgres { .. } | Place::Borrowed => {
                 let mut connection = PgConnection::connect(&self.url).await.expect("the server answers");
                 sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("the query answers a number")
             }

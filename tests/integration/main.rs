@@ -12,6 +12,7 @@ mod crash;
 mod databases;
 mod demo;
 mod disconnects;
+mod faults;
 mod faults_on_request;
 mod fence;
 mod full_disk;

@@ -1,7 +1,9 @@
-//! A TCP proxy in front of PostgreSQL that a test can cut, stall and restore, at any byte or at a chosen answer.
+//! A TCP proxy in front of PostgreSQL or of a server that a test can cut, stall, slow down and restore, at any byte or at
+//! a chosen answer.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -11,6 +13,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
+
+use super::DEADLINE;
 
 /// The proxy; dropping it cuts everything.
 pub struct Proxy {
@@ -22,7 +26,8 @@ pub struct Proxy {
 }
 
 struct Shared {
-    server: String,
+    /// Where new connections are led to.
+    server: Mutex<String>,
     /// Counts up with every cut; a connection ends when it has changed.
     epoch: watch::Sender<u64>,
     stalled: watch::Sender<bool>,
@@ -34,6 +39,8 @@ struct Shared {
 struct Faults {
     random: Option<RandomCuts>,
     commit_answers: Option<LostCommitAnswers>,
+    /// How much later all bytes arrive.
+    delay: Duration,
     /// How many connections were cut.
     cuts: usize,
 }
@@ -58,17 +65,30 @@ const COMMIT_ANSWER: &[u8] = b"C\0\0\0\x0bCOMMIT\0";
 impl Proxy {
     /// A proxy in front of the server of this address.
     pub async fn start(database_url: &str) -> Proxy {
-        let url = Url::parse(database_url).unwrap();
-        let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+        Proxy::to(address_of(database_url)).await
+    }
+
+    /// A proxy in front of this host and port.
+    pub async fn to(server: String) -> Proxy {
         let reserved = TcpSocket::new_v4().unwrap();
         reserved.set_reuseaddr(true).unwrap();
         reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = reserved.local_addr().unwrap();
         let (epoch, stalled) = (watch::Sender::new(0), watch::Sender::new(false));
-        let shared = Arc::new(Shared { server, epoch, stalled, faults: Mutex::default() });
+        let shared = Arc::new(Shared { server: Mutex::new(server), epoch, stalled, faults: Mutex::default() });
         let mut proxy = Proxy { address, shared, _reserved: reserved, accepting: None };
         proxy.restore();
         proxy
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Leads connections from now on to this host and port; those that are open stay where they are.
+    pub fn lead_to(&self, server: String) {
+        *self.shared.server.lock().unwrap() = server;
     }
 
     /// The database's address, but through the proxy.
@@ -97,11 +117,22 @@ impl Proxy {
         *self.faults() = Faults::default();
         self.shared.stalled.send_replace(false);
         if self.accepting.is_none() {
+            let listener = self.listen();
+            self.accepting = Some(AbortOnDropHandle::new(tokio::spawn(accept(listener, self.shared.clone()))));
+        }
+    }
+
+    /// Takes the address again; a listener that was just dropped may take a moment to let go of it.
+    fn listen(&self) -> TcpListener {
+        let deadline = std::time::Instant::now() + DEADLINE;
+        loop {
             let socket = TcpSocket::new_v4().unwrap();
             socket.set_reuseaddr(true).unwrap();
-            socket.bind(self.address).unwrap();
-            let listener = socket.listen(1024).unwrap();
-            self.accepting = Some(AbortOnDropHandle::new(tokio::spawn(accept(listener, self.shared.clone()))));
+            match socket.bind(self.address).and_then(|()| socket.listen(1024)) {
+                Ok(listener) => return listener,
+                Err(error) => assert!(std::time::Instant::now() < deadline, "{}: {error}", self.address),
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -115,6 +146,11 @@ impl Proxy {
     /// From now on loses the answer of every `every`-th COMMIT.
     pub fn lose_commit_answers(&self, every: usize) {
         self.faults().commit_answers = Some(LostCommitAnswers { every, seen: 0 });
+    }
+
+    /// From now on bytes of either direction arrive this much later.
+    pub fn delay(&self, by: Duration) {
+        self.faults().delay = by;
     }
 
     /// How many connections the faults have cut since the last restore.
@@ -158,6 +194,12 @@ impl Faults {
     }
 }
 
+/// Host and port of a URL.
+fn address_of(url: &str) -> String {
+    let url = Url::parse(url).unwrap();
+    format!("{}:{}", url.host_str().unwrap(), url.port_or_known_default().unwrap_or(5432))
+}
+
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let (client, _) = listener.accept().await.expect("a connection can be accepted");
@@ -169,7 +211,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn carry(client: TcpStream, shared: Arc<Shared>) {
     let mut epoch = shared.epoch.subscribe();
     epoch.mark_unchanged();
-    let Ok(server) = TcpStream::connect(&shared.server).await else { return };
+    let server = shared.server.lock().unwrap().clone();
+    let Ok(server) = TcpStream::connect(server).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     tokio::select! {
@@ -184,7 +227,13 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared) 
     let mut bytes = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut bytes).await {
         let _ = stalled.wait_for(|stalled| !stalled).await;
-        let passing = shared.faults.lock().unwrap().passing(&bytes[..length]);
+        let (passing, delay) = {
+            let mut faults = shared.faults.lock().unwrap();
+            (faults.passing(&bytes[..length]), faults.delay)
+        };
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         if to.write_all(&bytes[..passing]).await.is_err() || passing < length {
             return;
         }
