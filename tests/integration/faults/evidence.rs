@@ -48,10 +48,17 @@ pub struct StoredJob {
     pub attempt: i64,
     pub last_seq: i64,
     pub events: Vec<StoredEvent>,
-    /// The attempt that stored each finished step.
-    pub steps: HashMap<String, i64>,
+    /// The stored steps by name.
+    pub steps: HashMap<String, StoredStep>,
     /// How many rows its result says that it saved.
     pub items: i64,
+}
+
+/// A step whose output is stored.
+pub struct StoredStep {
+    /// The attempt that stored it.
+    pub attempt: i64,
+    pub output: Value,
 }
 
 /// An event as it is stored.
@@ -94,9 +101,9 @@ impl Witness {
             job.items = self.items(&job).await;
             jobs.insert(job.id.clone(), job);
         }
-        for (id, name, attempt) in self.steps().await {
+        for (id, name, step) in self.steps(key_prefix).await {
             if let Some(job) = jobs.get_mut(&id) {
-                job.steps.insert(name, attempt);
+                job.steps.insert(name, step);
             }
         }
         let ids: std::collections::BTreeSet<Uuid> = jobs.values().map(|job| job.brand_id).collect();
@@ -155,12 +162,18 @@ impl Witness {
         result[table].as_array().map_or(1, |items| items.len() as i64)
     }
 
-    async fn steps(&self) -> Vec<(String, String, i64)> {
-        let lines =
-            format!("SELECT {} || ' ' || name || ' ' || CAST(attempt AS TEXT) FROM job_steps", self.id("job_id"));
+    async fn steps(&self, key_prefix: &str) -> Vec<(String, String, StoredStep)> {
+        let id = self.id("job_id");
+        let lines = format!(
+            "SELECT {id} || ' ' || name || ' ' || CAST(attempt AS TEXT) || ' ' || CAST(output AS TEXT) FROM job_steps
+             WHERE job_id IN (SELECT id FROM ai_jobs WHERE idempotency_key LIKE '{key_prefix}%')"
+        );
         let read = |line: String| {
-            let words: Vec<&str> = line.split(' ').collect();
-            (hyphenated(words[0]), words[1].to_owned(), words[2].parse().expect("a number"))
+            let words: Vec<&str> = line.splitn(4, ' ').collect();
+            let [id, name, attempt, output] = words[..] else { panic!("{line}") };
+            let output = serde_json::from_str(output).expect("an output is JSON");
+            let step = StoredStep { attempt: attempt.parse().expect("a number"), output };
+            (hyphenated(id), name.to_owned(), step)
         };
         self.database.texts(&lines).await.into_iter().map(read).collect()
     }
@@ -202,7 +215,8 @@ impl Evidence {
         jobs.sort_by_key(|job| &job.key);
         let mut text = String::new();
         for job in jobs {
-            text += &format!("{} {} {} {}; steps {:?}\n", job.key, job.id, job.job_type, job.status, job.steps);
+            let steps: Vec<_> = job.steps.iter().map(|(name, step)| format!("{name} by {}", step.attempt)).collect();
+            text += &format!("{} {} {} {}; {}\n", job.key, job.id, job.job_type, job.status, steps.join(", "));
             for StoredEvent { position, name, data } in &job.events {
                 let words = ["error", "error_message", "current_step"].into_iter().find_map(|key| data[key].as_str());
                 let (at, attempt) = (data["at"].as_str().unwrap_or_default(), &data["attempt"]);

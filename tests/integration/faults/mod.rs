@@ -84,10 +84,11 @@ async fn keeps_every_promise(test: &str, kind: Kind, seed: u64) {
         let violations = story.violations();
         assert!(
             violations.is_empty(),
-            "with the seed {} {} things happened that must not:\n{}\nAgain: FAULT_SEED={} {}./scripts/test faults::{test}",
+            "with the seed {} {} things happened that must not:\n{}\nMore in {}\nAgain: FAULT_SEED={} {}./scripts/test faults::{test}",
             run.seed,
             violations.len(),
             violations[..violations.len().min(20)].join("\n"),
+            Story::folder(&run.seed.to_string()).display(),
             run.seed,
             seconds.map_or_else(String::new, |_| "FAULT_SECONDS=1 ".to_owned()),
         );

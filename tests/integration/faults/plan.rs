@@ -24,6 +24,7 @@ pub struct FaultRun {
 }
 
 /// The decisions of a run.
+#[derive(Debug)]
 pub struct Plan {
     pub faults: Vec<(Duration, Fault)>,
     pub jobs: Vec<JobPlan>,

@@ -55,16 +55,20 @@ impl Story {
         self.told().lines.join("\n")
     }
 
-    /// Writes the story, and what else is left behind, into a folder of this name; answers where it is.
-    pub fn leave(&self, name: &str, more: &[(String, &str)]) -> PathBuf {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults").join(name);
+    /// Writes the story, and what else is left behind, into a folder of this name.
+    pub fn leave(&self, name: &str, more: &[(String, &str)]) {
+        let folder = Story::folder(name);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a folder can be made");
         let story = ("story.txt".to_owned(), self.text());
         for (file, text) in more.iter().map(|(file, text)| (file, *text)).chain([(&story.0, story.1.as_str())]) {
             std::fs::write(folder.join(file), text).expect("a file can be written");
         }
-        folder
+    }
+
+    /// Where a story of this name is left.
+    pub fn folder(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults").join(name)
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {

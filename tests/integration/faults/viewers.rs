@@ -80,16 +80,7 @@ pub async fn view(
     };
     sleep(plan.after).await;
     let mut viewer = Viewer { plan, reach, settled, give_up, random: StdRng::seed_from_u64(plan.seed) };
-    let mut view = View {
-        number,
-        subject,
-        first_cursor: None,
-        received: Vec::new(),
-        streams: 0,
-        since: None,
-        worst_delay: Duration::ZERO,
-        finished: false,
-    };
+    let mut view = View::new(number, subject);
     viewer.choose_cursor(&mut view).await;
     while !viewer.is_done(&mut view) {
         viewer.watch_once(&mut view).await;
@@ -107,6 +98,19 @@ struct Viewer {
 }
 
 impl View {
+    pub fn new(number: usize, subject: Subject) -> View {
+        View {
+            number,
+            subject,
+            first_cursor: None,
+            received: Vec::new(),
+            streams: 0,
+            since: None,
+            worst_delay: Duration::ZERO,
+            finished: false,
+        }
+    }
+
     fn cursor(&self) -> Option<i64> {
         self.received.last().map(|last| last.id).or(self.first_cursor)
     }
@@ -213,20 +217,27 @@ impl Viewer {
                 self.synchronise(view, &received);
                 continue;
             }
-            let late = delay(&received, since);
-            if late > WORTH_TELLING {
-                let what =
-                    format!("viewer {} ({:?}) saw {} {} after", view.number, self.plan, received.id, received.event);
-                self.reach
-                    .story
-                    .tell("late", format!("{what} {:.1} s, over {} streams", late.as_secs_f64(), view.streams));
-            }
-            view.worst_delay = view.worst_delay.max(late);
+            self.note_delay(view, &received, since);
             view.received.push(received);
             read += 1;
             if !self.is_settled() && self.interrupted(read).await {
                 return;
             }
+        }
+    }
+
+    /// Notes how late a terminal event is; of those alone who read as fast as they can.
+    fn note_delay(&self, view: &mut View, received: &Received, since: DateTime<Utc>) {
+        let late = delay(received, since);
+        if !matches!(self.plan.pace, Pace::Fast) || late <= view.worst_delay {
+            return;
+        }
+        view.worst_delay = late;
+        if late > WORTH_TELLING {
+            let (id, late) = (received.id, late.as_secs_f64());
+            let what =
+                format!("viewer {} of {:?}: {id} {} after {late:.1} s", view.number, view.subject, received.event);
+            self.reach.story.tell("late", format!("{what}, over {} streams", view.streams));
         }
     }
 

@@ -48,7 +48,7 @@ pub fn paid_once(used: &[UsedJob], calls: &[Call], logs: &[Ended], evidence: &Ev
             violations.push(format!("case {case} ({}) called {kind}", job.job_type));
             continue;
         };
-        let until = job.steps.get(step).copied().unwrap_or(i64::MAX);
+        let until = job.steps.get(step).map_or(i64::MAX, |step| step.attempt);
         let none = Vec::new();
         let attempts = attempts.get(&(caller, job.id.as_str())).copied().unwrap_or(&none);
         let allowed = attempts.iter().filter(|attempt| **attempt <= until).count();

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use uuid::Uuid;
 
+use crate::faults::calls::step_of;
 use crate::faults::evidence::{StoredEvent, StoredJob};
 use crate::faults::servers::BRAND_LIMIT;
 
@@ -35,7 +37,17 @@ pub fn of_job(job: &StoredJob) -> Vec<String> {
     if history.attempt != job.attempt {
         violations.push(format!("it counts {} attempts, and {} began", job.attempt, history.attempt));
     }
+    violations.extend(text(job));
     violations.into_iter().map(|violation| format!("job {} ({}): {violation}", job.id, job.job_type)).collect()
+}
+
+/// The text that an attempt showed is the answer of the model that it stored, nothing missing and nothing twice.
+fn text(job: &StoredJob) -> Option<String> {
+    let step = job.steps.get(step_of(&job.job_type, "messages")?)?;
+    let shown = |event: &&StoredEvent| event.name == "delta" && event.data["attempt"] == step.attempt;
+    let shown: String = job.events.iter().filter(shown).filter_map(|event| event.data["text"].as_str()).collect();
+    let is_whole = serde_json::from_str::<Value>(&shown).is_ok_and(|shown| shown == step.output["content"]);
+    (!is_whole).then(|| format!("attempt {} showed {shown} and stored {}", step.attempt, step.output["content"]))
 }
 
 /// What is wrong with a brand's stream.

@@ -3,6 +3,7 @@
 
 mod calls;
 mod history;
+mod tests;
 mod views;
 
 use std::collections::{BTreeMap, HashMap};
