@@ -39,9 +39,14 @@ export function listJobs(brandId, { cursor = null, limit = 20, jobType = null, s
   return call("GET", `/api/jobs?${query}`);
 }
 
-/** Where a job's event stream is. */
+/** Where a job's status, result and event stream are. */
 export function jobPath(jobId) {
   return `/api/jobs/${encodeURIComponent(jobId)}`;
+}
+
+/** Where a brand's event stream is. */
+export function brandPath(brandId) {
+  return `/api/brands/${encodeURIComponent(brandId)}`;
 }
 
 async function call(method, path, { body, headers = {} } = {}) {

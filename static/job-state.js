@@ -49,7 +49,8 @@ export function mergeEvent(job, name, data, seq) {
     if (data[key] !== undefined && data[key] !== null) job[key] = data[key];
   }
   if (name === "retrying") job.retry_count = (Number(job.retry_count) || 0) + 1;
-  if (name === "queued") Object.assign(job, { error_message: null, completed_at: null });
+  if (name === "queued") Object.assign(job, { error_message: null, started_at: null, completed_at: null });
+  if (name === "started") job.started_at ??= data.at ?? null;
   if (name in OF_EVENT || name === "cancelled") job.completed_at = data.at ?? job.completed_at;
   job.last_seq = seq;
 }

@@ -95,6 +95,16 @@ async fn every_job_type_of_the_demo_is_started_and_read_in_chromium() {
     assert_did_well(driver, folder.path()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_list_of_the_dashboard_follows_its_brand_in_chromium() {
+    let (demo, site) = (Demo::start().await, Site::start_held().await);
+    let folder = tempfile::tempdir().unwrap();
+    let mut driver = browser("job-list.mjs", &demo, &site, folder.path());
+    driver.prints("cut").await;
+    site.open();
+    assert_did_well(driver, folder.path()).await;
+}
+
 /// A program of `tests/browser` that drives Chromium; the browser keeps its profile in `folder` and names it on its
 /// command line.
 fn browser(program: &str, demo: &Demo, site: &Site, folder: &Path) -> Program {
