@@ -76,6 +76,17 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// How long nothing else can be done to the same process.
+    fn lasting(&self) -> Duration {
+        match *self {
+            Fault::Kill { down: lasting, .. } | Fault::Freeze { lasting, .. } | Fault::FillDisk { lasting } => lasting,
+            Fault::Replace { .. } => Duration::from_secs(1),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
 /// What goes wrong on the way.
 #[derive(Clone, Copy, Debug)]
 pub enum Trouble {
@@ -239,8 +250,13 @@ impl FaultRun {
         let mut faults = Vec::new();
         let mut at = milliseconds(random, 500, 1500);
         while at < self.storm {
-            faults.push((at, if self.servers == 1 { on_sqlite(random) } else { self.on_postgres(random) }));
+            let fault = if self.servers == 1 { on_sqlite(random) } else { self.on_postgres(random) };
+            faults.push((at, fault));
             at += milliseconds(random, 100, 900);
+            if self.servers == 1 {
+                // There is but one process to do something to.
+                at += fault.lasting();
+            }
         }
         faults
     }
