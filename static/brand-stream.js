@@ -7,13 +7,14 @@ const EVENTS = ["sync", "queued", "started", "progress", "delta", "retrying", "c
 
 /** The longest pause between two tries, in milliseconds. The list is polled meanwhile, so an old server is not pestered. */
 const LONGEST_WAIT = 120_000;
-/** A stream that was silent this often while something happened is not called live before it brings an event. */
+/** A stream that was silent this often while something happened is not called live before it brings a new event. */
 const MUTE_TIMES = 2;
 
 export class BrandStream {
   #handlers;
   #transport;
   #cursor = "tail";
+  #knownSeq = 0;
   #muteTimes = 0;
 
   /**
@@ -55,14 +56,17 @@ export class BrandStream {
   async verify() {
     if (!this.#transport.isOpen) return;
     const { turn } = this.#transport;
-    const isBehind = await this.#handlers.isBehind();
-    if (turn !== this.#transport.turn) return;
-    if (isBehind) {
-      this.#muteTimes += 1;
-      this.#openLater();
-    } else {
-      this.#transport.watch();
+    let isLive = false;
+    try {
+      const isBehind = await this.#handlers.isBehind();
+      if (turn === this.#transport.turn && isBehind) this.#muteTimes += 1;
+      isLive = !isBehind;
+    } catch {
+      // Without an answer the line itself may be gone.
     }
+    if (turn !== this.#transport.turn) return;
+    if (isLive) this.#transport.watch();
+    else this.#openLater();
   }
 
   #openLater() {
@@ -72,16 +76,25 @@ export class BrandStream {
 
   #receive(name, data, lastEventId) {
     this.#cursor = sequence(lastEventId) === null ? this.#cursor : lastEventId;
-    if (name !== "sync") {
-      if (this.#muteTimes >= MUTE_TIMES) this.#handlers.connection("live");
-      this.#muteTimes = 0;
-      this.#handlers.event(name, data);
-      return;
-    }
+    if (name === "sync") this.#synchronise(data);
+    else this.#deliver(name, data, sequence(lastEventId) ?? 0);
+  }
+
+  #synchronise(data) {
     const cleared = data.resume === "reset";
+    this.#knownSeq = sequence(data.last_seq) ?? 0;
     if (this.#muteTimes < MUTE_TIMES) this.#handlers.connection("live");
     this.#handlers.sync(Array.isArray(data.jobs) ? data.jobs : [], cleared);
     if (cleared) this.#skipHistory();
+  }
+
+  // What is replayed comes with the first frame, and proves nothing about what happens later.
+  #deliver(name, data, brandSeq) {
+    if (this.#muteTimes > 0 && brandSeq > this.#knownSeq) {
+      this.#muteTimes = 0;
+      this.#handlers.connection("live");
+    }
+    this.#handlers.event(name, data);
   }
 
   // The state was just told; the history that the server would replay from its beginning is old news.

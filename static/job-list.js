@@ -37,7 +37,9 @@ let connection = "closed";
 let isShown = false;
 /** Changes when what is under way belongs to a brand or a view that was left. */
 let epoch = 0;
+/** The epochs in which new jobs and a first page are being asked for. */
 let welcoming = null;
+let wanting = null;
 let asking = 0;
 let pollTimer = 0;
 let isPolled = false;
@@ -87,7 +89,7 @@ function follow() {
     sync: onSync,
     event: onEvent,
     connection: onConnection,
-    isBehind: () => ask().catch(() => true),
+    isBehind: ask,
   });
   if (connection === "closed") stream.open();
 }
@@ -175,7 +177,7 @@ async function ask() {
   const before = listed.ids;
   asking += 1;
   try {
-    const answer = await listJobs(brandId(), { limit: before.length === 0 ? PAGE : NEWEST });
+    const answer = await listJobs(brandId(), { limit: listed.isPaged ? NEWEST : PAGE });
     if (mine !== epoch) return false;
     const hasNews = listed.takePage(answer, before);
     showProblem("");
@@ -223,9 +225,12 @@ async function loadMore() {
 // Without a page it is not known where older jobs begin.
 async function wantPage() {
   const mine = epoch;
+  if (wanting === mine) return;
+  wanting = mine;
   while (isShown && mine === epoch && !listed.isPaged && asking === 0) {
     if (!await askQuietly()) await pause();
   }
+  if (wanting === mine) wanting = null;
 }
 
 function pollLater() {
@@ -241,15 +246,15 @@ async function poll() {
   isUnreachable = !isAnswered && !document.hidden;
   isPolled = isAnswered;
   schedule();
+  wantPage();
   pollTimer = 0;
   if (connection !== "live" && connection !== "closed") pollLater();
 }
 
 // A page has the newest jobs; older ones may be running still.
 function askBelow() {
-  const isBelow = (job) => !isTerminal(job.status);
-  const below = listed.ordered.slice(NEWEST).filter(isBelow).slice(0, POLLED_BELOW);
-  takeStatuses(below.map((job) => job.id)).catch(() => { /* The next poll asks again. */ });
+  const below = listed.ordered.slice(NEWEST).filter((job) => !isTerminal(job.status));
+  for (const { id } of below.slice(0, POLLED_BELOW)) takeStatuses([id]).catch(() => { /* The next poll asks again. */ });
 }
 
 function stopPolling() {

@@ -18,19 +18,18 @@ export class JobStream {
   #jobId;
   #handlers;
   #transport;
-  #cursor;
+  #cursor = null;
   #lastSeq = 0;
   #knownSeq = 0;
   #terminalTries = 0;
 
   /**
-   * `cursor`: null replays everything, "tail" skips history.
+   * Replays everything, then follows.
    * Handlers, all optional: `sync(data, cleared)`, `event(name, data, seq)`, `job(job)` for a status fetched on the side,
    * `problem(error)` for a status that could not be had, `connection(state)` with connecting · live · reconnecting · closed · missing.
    */
-  constructor(jobId, { cursor = null, ...handlers }) {
+  constructor(jobId, handlers) {
     this.#jobId = jobId;
-    this.#cursor = cursor;
     this.#handlers = handlers;
     this.#transport = new Transport({
       address: () => `${jobPath(jobId)}/events${resumeQuery(this.#cursor)}`,
@@ -106,7 +105,7 @@ export class JobStream {
 
   #hasSeenEnd(job) {
     const lastSeq = sequence(job.last_seq) ?? 0;
-    return lastSeq <= this.#lastSeq || this.#cursor === "tail" || ++this.#terminalTries > TERMINAL_TRIES;
+    return lastSeq <= this.#lastSeq || ++this.#terminalTries > TERMINAL_TRIES;
   }
 
   async #isBehind() {

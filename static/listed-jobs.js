@@ -3,9 +3,9 @@ import { mergeEvent } from "/static/job-state.js";
 
 /** How many jobs a page of the list has. */
 export const PAGE = 20;
-/** As many are kept of a list that grew too long, and come with a stream's first frame. */
+/** As many come with a stream's first frame, and are asked for to bring a list up to date. */
 export const NEWEST = 50;
-/** Jobs at most: the rows of a list that is open for days are not to fill the memory. */
+/** Jobs at most: a list that is open for days begins again with its first page, so that it does not fill the memory. */
 const MOST = 500;
 /** Events that are kept of jobs that are not listed, in case an answer that brings the job was read before them. */
 const EARLY_JOBS = 100;
@@ -68,6 +68,7 @@ export class ListedJobs {
     this.#ordered = null;
     if (!this.#isPaged) this.#nextCursor = next;
     this.#isPaged = true;
+    this.#trim();
     return hasNews;
   }
 
@@ -88,7 +89,7 @@ export class ListedJobs {
   takeJob(job) {
     if (!isJob(job)) return;
     if (this.#jobs.has(job.id) || this.#reaches(job)) this.#takeState(job);
-    if (this.#jobs.size > MOST) this.#keep(this.ordered.slice(0, NEWEST));
+    this.#trim();
   }
 
   /** Takes an event, in order. Returns whether it was news of a listed job. */
@@ -118,6 +119,10 @@ export class ListedJobs {
   // If nothing that is listed is among the newest, what lies between is unknown: the list begins again.
   #isDetachedFrom(newest, mayHaveMore) {
     return mayHaveMore && this.#jobs.size > 0 && !newest.some((job) => this.#jobs.has(job.id));
+  }
+
+  #trim() {
+    if (this.#jobs.size > MOST) this.#keep(this.ordered.slice(0, PAGE));
   }
 
   #keep(jobs) {

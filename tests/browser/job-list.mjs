@@ -17,6 +17,8 @@ if (!serverText || !site) {
 const server = new URL("/", serverText);
 const line = await openLine(server);
 const PAGE = 20;
+const STREAMS = /\/api\/brands\/[^/]+\/events/;
+const LISTS = /\/api\/jobs\?/;
 
 await inABrowser("the list does what it should", async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: "light" });
@@ -30,13 +32,15 @@ await inABrowser("the list does what it should", async (browser) => {
   const brand = await page.locator("#brand-id").textContent();
   await page.evaluate(() => { window.isTheSamePage = true; });
   const running = await showsJobsFromElsewhere(page, requests, brand);
-  await losesNothingWithTheLine(page, brand, running);
+  await losesNothingWithTheLine(page, requests, brand, running);
   await movesARowToItsEnd(page, requests, brand);
   check(await page.evaluate(() => window.isTheSamePage), "the page was loaded anew");
   await pollsWithoutAStream(page, brand);
   await noticesAMuteStream(page, brand);
   await restsWhenNobodyLooks(page, requests);
   await pagesAndKeepsTheFocus(page, brand);
+  await beginsAnewAfterAReset(page, requests);
+  await readsTheFirstFrame(page);
   await keepsToItsOrigin(page);
   await page.setViewportSize({ width: 360, height: 740 });
   await fitsSideways(page, "the list");
@@ -59,7 +63,7 @@ async function showsJobsFromElsewhere(page, requests, brand) {
   return jobs;
 }
 
-async function losesNothingWithTheLine(page, brand, running) {
+async function losesNothingWithTheLine(page, requests, brand, running) {
   const height = await rowHeight(page, running[0]);
   page.mayLoseConnection = true;
   line.cut();
@@ -71,6 +75,7 @@ async function losesNothingWithTheLine(page, brand, running) {
   line.mend();
   await isConnected(page, "live", JOB);
   page.mayLoseConnection = false;
+  await resumed(requests);
   await shows(page, jobs);
   for (const job of jobs) await until(page, `the end of ${job} after the line was mended`, hasStatus, STEP, [job, "completed"]);
   const after = await rowHeight(page, running[0]);
@@ -91,15 +96,14 @@ async function movesARowToItsEnd(page, requests, brand) {
 
 async function pollsWithoutAStream(page, brand) {
   page.mayLoseConnection = true;
-  const streams = /\/api\/brands\/[^/]+\/events/;
-  await page.route(streams, (route) => route.fulfill({ status: 404, json: { success: false, error: "There is nothing here.", code: "not_found" } }));
+  await page.route(STREAMS, (route) => route.fulfill({ status: 404, json: { success: false, error: "There is nothing here.", code: "not_found" } }));
   await page.reload();
   await isConnected(page, "polling", JOB);
   const job = await start(brand);
   await until(page, `the end of ${job} without a stream`, hasStatus, JOB, [job, "completed"]);
   await isConnected(page, "polling");
   await shoot(page, "polling");
-  await page.unroute(streams);
+  await page.unroute(STREAMS);
   await isConnected(page, "live", JOB);
   page.mayLoseConnection = false;
 }
@@ -109,6 +113,7 @@ async function noticesAMuteStream(page, brand) {
   const other = await page.context().newPage();
   watchTheBrowser(other, line.url);
   await other.clock.install();
+  const requests = noteRequests(other);
   await other.goto(line.url.href);
   await isConnected(other, "live");
   const known = await page.locator("#job-list li").count();
@@ -119,6 +124,17 @@ async function noticesAMuteStream(page, brand) {
   check(await other.locator(rowOf(job)).count() === 0, "the mute stream was not mute");
   await other.clock.fastForward(41_000);
   await until(other, `${job} although the stream was mute`, hasStatus, STEP, [job, "completed"]);
+  await isConnected(other, "live");
+  await resumed(requests);
+
+  line.mute();
+  const second = await start(brand);
+  await isOver(second);
+  await other.clock.fastForward(41_000);
+  await isConnected(other, "polling");
+  await until(other, `${second} although the stream was mute again`, hasStatus, STEP, [second, "completed"]);
+  const third = await start(brand);
+  await until(other, `the end of ${third}`, hasStatus, JOB, [third, "completed"]);
   await isConnected(other, "live");
   await other.close();
 }
@@ -140,8 +156,10 @@ async function restsWhenNobodyLooks(page, requests) {
   await other.goto(line.url.href);
   await isConnected(other, "live");
   await hide(other, true);
-  check(itsRequests.streams.size === 1, "the stream was given up at once when the tab was hidden");
-  await other.clock.fastForward(31_000);
+  await other.clock.fastForward(20_000);
+  await other.clock.fastForward(1_000);
+  check(await other.locator("#jobs-connection").getAttribute("data-connection") === "live", "the stream was given up when the tab was hidden for a moment");
+  await other.clock.fastForward(10_000);
   await isConnected(other, "closed");
   check(itsRequests.streams.size === 0, "a tab that was hidden for long holds a stream");
   await hide(other, false);
@@ -175,6 +193,33 @@ async function pagesAndKeepsTheFocus(page, brand) {
   for (const each of shown) await isOver(each);
 }
 
+// The server does not know the cursor, as after its history was pruned, and would replay everything.
+async function beginsAnewAfterAReset(page, requests) {
+  const before = requests.opened;
+  await page.route(STREAMS, (route) => route.continue({ url: `${route.request().url().split("?")[0]}?last_event_id=999999999` }), { times: 1 });
+  await page.reload();
+  await until(page, "one page of jobs after a reset", hasRows, STEP, PAGE);
+  await isConnected(page, "live");
+  const deadline = Date.now() + STEP;
+  while (requests.opened < before + 2 && Date.now() < deadline) await page.evaluate(() => new Promise(requestAnimationFrame));
+  const [request] = [...requests.streams].slice(-1);
+  check(requests.opened === before + 2 && request.url().endsWith("=tail"), `after a reset the whole history is read: ${request.url()}`);
+  await isConnected(page, "live");
+  await until(page, "one page of jobs still", hasRows, STEP, PAGE);
+}
+
+async function readsTheFirstFrame(page) {
+  page.mayLoseConnection = true;
+  await page.route(LISTS, (route) => route.abort());
+  await page.reload();
+  await until(page, "the jobs that the stream's first frame tells", hasRows, STEP, PAGE);
+  check(await page.locator("#jobs-more").isHidden(), "older jobs are offered although it is not known where they begin");
+  await page.unroute(LISTS);
+  await page.locator("#jobs-more").waitFor();
+  check(await page.locator("#jobs-error").isHidden(), "an error is shown that is over");
+  page.mayLoseConnection = false;
+}
+
 // ---- How it is seen ----
 
 /** Streams that are open, streams that were opened, and how often the list was asked for. */
@@ -189,6 +234,13 @@ function noteRequests(page) {
   });
   for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => noted.streams.delete(request));
   return noted;
+}
+
+// A browser that comes back by itself says where it was in a header, the page in the query.
+async function resumed(requests) {
+  const [request] = [...requests.streams].slice(-1);
+  const cursor = await request.headerValue("last-event-id") ?? new URL(request.url()).searchParams.get("last_event_id");
+  check(/^\d+$/.test(cursor), `the stream went on from ${cursor}, not from the last event`);
 }
 
 async function noteRows(page) {
