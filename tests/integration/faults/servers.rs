@@ -23,7 +23,7 @@ const FLAGS: [&str; 8] =
     ["--lease-seconds", "2", "--drain-seconds", "4", "--max-jobs-per-brand", BRAND_LIMIT, "--port", "0"];
 
 /// How many jobs of a brand may be under way at once.
-pub const BRAND_LIMIT: &str = "5";
+pub const BRAND_LIMIT: &str = "6";
 
 /// From the stop signal to the exit: the drain, and what a busy machine takes.
 const EXIT_TIME: Duration = Duration::from_secs(12);

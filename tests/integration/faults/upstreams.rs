@@ -56,8 +56,8 @@ struct Treatment {
 impl Upstreams {
     pub async fn start(story: Story) -> Upstreams {
         let stand_ins = StandIns::start().await.expect("the stand-ins start");
-        stand_ins.gtm.set_pace(Duration::from_millis(30));
-        stand_ins.claude.set_pace(Duration::from_millis(8));
+        stand_ins.gtm.set_pace(Duration::from_millis(100));
+        stand_ins.claude.set_pace(Duration::from_millis(20));
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
         let gateway = Arc::new(Gateway {
             seed: AtomicU64::new(0),
@@ -194,7 +194,7 @@ impl Gateway {
         let of_call = (case as u64) << 8 | number as u64;
         let mut random = StdRng::seed_from_u64(seed ^ of_kind.rotate_left(32) ^ of_call.wrapping_mul(0x9e37_79b9));
         let lead = Duration::from_millis(random.random_range(0..300));
-        let pace = Duration::from_micros(random.random_range(0..6_000));
+        let pace = Duration::from_micros(random.random_range(0..40_000));
         let fails = random.random_bool(0.3) && number < FAILING_CALLS;
         let fault = faults(kind).choose(&mut random).copied();
         // What is answered wrongly twice fails the job for good.

@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use super::plan::{Begins, Pace, ViewerPlan, Watches};
 use super::users::Reach;
-use crate::harness::{Reader, Received};
+use crate::harness::{Heard, Reader, Received};
 
-/// How long the head of a stream may take, and how long a stream may be silent: the server says something every 15 s.
+/// How long the head of a stream may take, and how long a stream may be silent: the server says something every 15 s. A
+/// stream that lives and tells nothing is not left.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(20);
 
@@ -207,12 +208,16 @@ impl Viewer {
             if self.has_all(view) || *self.give_up.borrow() {
                 return;
             }
-            let received = tokio::select! {
-                received = timeout(SILENCE, reader.next()) => received,
+            let heard = tokio::select! {
+                heard = timeout(SILENCE, reader.hear()) => heard,
                 _ = self.settled.changed() => continue,
                 _ = self.give_up.changed() => return,
             };
-            let Ok(Some(received)) = received else { return };
+            let received = match heard {
+                Ok(Heard::Event(received)) => received,
+                Ok(Heard::SignOfLife) => continue,
+                Ok(Heard::End) | Err(_) => return,
+            };
             if received.event == "sync" {
                 self.synchronise(view, &received);
                 continue;

@@ -19,7 +19,7 @@ pub use log_server::LogServer;
 pub use process::Process;
 pub use program::{Ended, Program, jobcast};
 pub use proxy::Proxy;
-pub use reader::{Reader, Received};
+pub use reader::{Heard, Reader, Received};
 pub use server::{Server, flags};
 pub use site::Site;
 

@@ -17,6 +17,14 @@ pub struct Received {
     pub data: Value,
 }
 
+/// What a reader hears.
+pub enum Heard {
+    Event(Received),
+    /// Bytes that are no whole event, such as a comment.
+    SignOfLife,
+    End,
+}
+
 pub struct Reader {
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
@@ -65,6 +73,17 @@ impl Reader {
             }
         })
         .await
+    }
+
+    /// The next thing heard, without a bound.
+    pub async fn hear(&mut self) -> Heard {
+        if let Some(received) = self.waiting.pop_front() {
+            return Heard::Event(received);
+        }
+        match self.read_chunk().await {
+            Some(()) => self.waiting.pop_front().map_or(Heard::SignOfLife, Heard::Event),
+            None => Heard::End,
+        }
     }
 
     /// Waits for a comment line.
