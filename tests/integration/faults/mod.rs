@@ -64,7 +64,7 @@ fn number_in(variable: &str) -> Option<u64> {
 /// Runs one round, or as many as fit into `FAULT_SECONDS`.
 async fn keeps_every_promise(test: &str, kind: Kind, seed: u64) {
     let _alone = ALONE.lock().await;
-    println!("FAULT_SEED={seed} ./scripts/test faults::{test}");
+    eprintln!("FAULT_SEED={seed} ./scripts/test faults::{test}");
     let story = Story::begin();
     let _told = ToldOnPanic { story: story.clone() };
     let (seconds, began) = (number_in("FAULT_SECONDS"), Instant::now());
@@ -79,7 +79,7 @@ async fn keeps_every_promise(test: &str, kind: Kind, seed: u64) {
     let mut summary = Summary::default();
     loop {
         let round = run.play(&world).await;
-        println!("seed {}: {round}", run.seed);
+        eprintln!("seed {}: {round}", run.seed);
         summary.add(round);
         let violations = story.violations();
         assert!(
@@ -99,7 +99,7 @@ async fn keeps_every_promise(test: &str, kind: Kind, seed: u64) {
     }
     world.servers.stop().await;
     assert!(story.violations().is_empty(), "with the seed {seed}: {:?}", story.violations());
-    println!("{}", summary.text(&story));
+    eprintln!("{}", summary.text(&story));
 }
 
 /// Prints what happened when the test fails, whatever it fails on.
@@ -110,7 +110,7 @@ struct ToldOnPanic {
 impl Drop for ToldOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("{}", self.story.text());
+            eprintln!("{}", self.story.text());
         }
     }
 }

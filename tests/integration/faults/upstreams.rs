@@ -53,11 +53,13 @@ struct Treatment {
     pace: Duration,
 }
 
+impl Treatment {
+    const UNDISTURBED: Treatment = Treatment { fault: None, lead: Duration::ZERO, pace: Duration::ZERO };
+}
+
 impl Upstreams {
     pub async fn start(story: Story) -> Upstreams {
         let stand_ins = StandIns::start().await.expect("the stand-ins start");
-        stand_ins.gtm.set_pace(Duration::from_millis(100));
-        stand_ins.claude.set_pace(Duration::from_millis(20));
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
         let gateway = Arc::new(Gateway {
             seed: AtomicU64::new(0),
@@ -97,11 +99,19 @@ impl Upstreams {
         self.gateway.calls.lock().unwrap().clear();
         self.gateway.numbers.lock().unwrap().clear();
         self.gateway.storm.store(true, Ordering::Relaxed);
+        self.set_pace(Duration::from_millis(100), Duration::from_millis(20));
     }
 
-    /// Lets no call fail from now on.
+    /// Lets no call fail from now on, and answers as fast as it goes.
     pub fn end_storm(&self) {
         self.gateway.storm.store(false, Ordering::Relaxed);
+        self.set_pace(Duration::ZERO, Duration::ZERO);
+    }
+
+    /// The pauses between two events of an answer: a job takes some seconds, so that faults meet it.
+    fn set_pace(&self, gtm: Duration, claude: Duration) {
+        self.gateway.stand_ins.gtm.set_pace(gtm);
+        self.gateway.stand_ins.claude.set_pace(claude);
     }
 
     /// All calls so far, in their order.
@@ -172,7 +182,7 @@ impl Gateway {
         let kind = upstream.kind(path);
         let Some(case) = case_of(upstream, query, body) else {
             self.story.violation(format!("a call of {kind} by process {caller} names no job"));
-            return Treatment { fault: None, lead: Duration::ZERO, pace: Duration::ZERO };
+            return Treatment::UNDISTURBED;
         };
         self.calls.lock().unwrap().push(Call { caller, kind, case });
         let number = {
@@ -199,8 +209,10 @@ impl Gateway {
         let fault = faults(kind).choose(&mut random).copied();
         // What is answered wrongly twice fails the job for good.
         let fault = fault.filter(|fault| number == 0 || !WRONG_ANSWERS.contains(fault));
-        let storm = self.storm.load(Ordering::Relaxed);
-        Treatment { fault: fault.filter(|_| fails && storm), lead, pace }
+        if !self.storm.load(Ordering::Relaxed) {
+            return Treatment::UNDISTURBED;
+        }
+        Treatment { fault: fault.filter(|_| fails), lead, pace }
     }
 }
 
