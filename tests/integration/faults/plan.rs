@@ -264,9 +264,9 @@ impl FaultRun {
     fn on_postgres(&self, random: &mut StdRng) -> Fault {
         let server = random.random_range(0..self.servers);
         match random.random_range(0..20) {
-            0..3 => Fault::Kill { server, down: milliseconds(random, 0, 3000) },
-            3..5 => Fault::Replace { server, overlapping: random.random_bool(0.7) },
-            5..8 => Fault::Freeze { server, lasting: freezing(random) },
+            0..2 => Fault::Kill { server, down: milliseconds(random, 0, 3000) },
+            2..4 => Fault::Replace { server, overlapping: random.random_bool(0.7) },
+            4..8 => Fault::Freeze { server, lasting: freezing(random) },
             8 => Fault::RestartPostgres { immediately: random.random() },
             9 => Fault::CrashBackend,
             10..12 => Fault::TerminateBackends(*[Which::All, Which::Listeners, Which::Half].choose(random).unwrap()),
@@ -275,9 +275,9 @@ impl FaultRun {
                 Fault::Exhaust { what: *kinds.choose(random).unwrap(), lasting: milliseconds(random, 300, 2500) }
             }
             14..18 => {
-                let lose = Trouble::LoseCommitAnswers { every: random.random_range(2..20) };
-                let trouble = if random.random_bool(0.3) { lose } else { trouble(random) };
-                Fault::Database { server, trouble, lasting: milliseconds(random, 200, 3000) }
+                let lose = Trouble::LoseCommitAnswers { every: random.random_range(2..10) };
+                let trouble = if random.random_bool(0.4) { lose } else { trouble(random) };
+                Fault::Database { server, trouble, lasting: disconnecting(random) }
             }
             _ => Fault::Clients { server, trouble: trouble(random), lasting: milliseconds(random, 200, 3000) },
         }
@@ -300,11 +300,16 @@ fn freezing(random: &mut StdRng) -> Duration {
     if random.random() { milliseconds(random, 200, 1500) } else { milliseconds(random, 2500, 5000) }
 }
 
+/// The same for a server that works on without its database and finds its jobs taken over.
+fn disconnecting(random: &mut StdRng) -> Duration {
+    if random.random_bool(0.6) { milliseconds(random, 200, 2000) } else { milliseconds(random, 3000, 5000) }
+}
+
 fn trouble(random: &mut StdRng) -> Trouble {
     match random.random_range(0..5) {
         0 => Trouble::Cut,
         1 => Trouble::Stall,
-        2 => Trouble::Delay(milliseconds(random, 5, 100)),
+        2 => Trouble::Delay(milliseconds(random, 5, 300)),
         _ => Trouble::CutAtRandom { seed: random.random(), mean: random.random_range(500..40_000) },
     }
 }

@@ -79,7 +79,7 @@ impl FaultRun {
     fn leave_behind(&self, case: &Case<'_>, story: &Story) {
         let histories = case.evidence.text();
         let mut files = vec![("histories.txt".to_owned(), histories.as_str())];
-        if !story.violations().is_empty() {
+        if std::env::var_os("FAULT_LOGS").is_some() || !story.violations().is_empty() {
             let of_process = |ended: &'_ Ended| format!("process-{}.jsonl", ended.caller);
             files.extend(case.logs.iter().map(|ended| (of_process(ended), ended.log.as_str())));
         }
