@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Keys;
 use crate::config::{Config, ConfigError};
 use crate::engine::{Engine, EngineSettings, EngineTasks};
 use crate::event_log::{EventLog, EventLogTasks};
@@ -126,6 +127,7 @@ impl App {
     /// [`StartError`], in words that say what to change.
     pub async fn build(config: &Config, options: AppOptions) -> Result<App, StartError> {
         config.check()?;
+        let keys = config.keys()?.map(Arc::new);
         let registry = registry(config)?;
         let address = config.listen_on();
         let listener = TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })?;
@@ -133,7 +135,7 @@ impl App {
         let store = open_store(config).await?;
         let (event_log, log) = EventLog::start(store.clone(), Hub::default());
         let (engine, tasks) = Engine::start(engine_settings(config, options), store.clone(), event_log, registry);
-        let (router, streams) = http::router(engine.clone(), api_settings(config, options));
+        let (router, streams) = http::router(engine.clone(), api_settings(config, keys, options));
         Ok(App { listener, address, router, streams, engine, tasks, store, log, drain_time: config.drain() })
     }
 
@@ -221,11 +223,13 @@ fn engine_settings(config: &Config, options: AppOptions) -> EngineSettings {
     }
 }
 
-fn api_settings(config: &Config, options: AppOptions) -> ApiSettings {
+fn api_settings(config: &Config, keys: Option<Arc<Keys>>, options: AppOptions) -> ApiSettings {
     ApiSettings {
         keep_alive: options.keep_alive,
         max_streams: config.max_streams,
         drain_spread: drain_spread(config.drain()),
         simulated: options.simulated,
+        keys,
+        origins: config.origins(),
     }
 }

@@ -4,14 +4,20 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
+use uuid::Uuid;
 
+use crate::access::{AuthSecret, Brands, Claims, Keys, Origins, Scope, SecretError, Token};
 use crate::job::JobId;
 use crate::upstream::ApiKey;
 
 /// The database where none is named: a file in the working folder.
 const DEFAULT_DATABASE: &str = "sqlite://jobcast.db";
+
+/// The longest that `jobcast token` makes a token good for, in seconds: ten years.
+const LONGEST_LIFETIME: u64 = 3650 * 24 * 3600;
 
 /// Runs long AI jobs in the background and pushes their progress to browsers over Server-Sent Events.
 #[derive(Debug, Parser)]
@@ -34,6 +40,8 @@ pub enum Command {
     Migrate(Config),
     /// Show the progress of a job; exits with 0 completed, 1 failed, 2 cancelled
     Watch(Watch),
+    /// Print a token for the API, signed with AUTH_SECRET
+    Token(MintToken),
 }
 
 /// The settings of `jobcast watch`.
@@ -44,12 +52,51 @@ pub struct Watch {
     /// The server's address
     #[arg(long, env = "JOBCAST_SERVER", default_value = "http://127.0.0.1:8080")]
     pub server: Url,
+    /// The token, where the server asks for one
+    #[arg(long, env = "JOBCAST_TOKEN", hide_env_values = true, value_parser = token)]
+    pub token: Option<Token>,
 }
 
 impl Watch {
     /// The id, if it is one.
     pub fn job_id(&self) -> Option<JobId> {
         self.job_id.parse().ok().map(JobId)
+    }
+}
+
+/// The settings of `jobcast token`.
+#[derive(Debug, Clone, Args)]
+pub struct MintToken {
+    /// The brands that it is for: ids with commas between them, or * for all
+    #[arg(long)]
+    pub brands: Brands,
+    /// The one job that it is for
+    #[arg(long, value_name = "ID")]
+    pub job: Option<Uuid>,
+    /// What it allows
+    #[arg(long, value_delimiter = ',', default_value = "jobs:read,jobs:write")]
+    pub scope: Vec<Scope>,
+    /// How long it is good for: a number and s, m, h or d
+    #[arg(long, default_value = "1h", value_parser = lifetime)]
+    pub expires: Duration,
+    /// The secret that the server has
+    #[arg(long, env, hide_env_values = true, value_parser = auth_secret)]
+    pub auth_secret: Option<AuthSecret>,
+}
+
+impl MintToken {
+    /// The token, good from `now` on.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when there is no secret to sign it with.
+    pub fn mint(&self, now: DateTime<Utc>) -> Result<Token, ConfigError> {
+        let keys = keys(self.auth_secret.as_ref(), None)?.ok_or(ConfigError::NothingToSignWith)?;
+        Ok(keys.mint(&Claims {
+            brands: self.brands.clone(),
+            job: self.job.map(JobId),
+            scopes: self.scope.clone(),
+            expires_at: now + self.expires,
+        }))
     }
 }
 
@@ -107,7 +154,16 @@ pub struct Config {
     /// Days that the events of finished jobs are kept
     #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub retention_days: u32,
-    /// Listen on an address that others can reach although there is no access control
+    /// Secret of at least 32 bytes that signs tokens; with it every request about jobs needs a token
+    #[arg(long, env, hide_env_values = true, value_parser = auth_secret)]
+    pub auth_secret: Option<AuthSecret>,
+    /// The secret before it, whose tokens are taken until they expire
+    #[arg(long, env, hide_env_values = true, value_parser = auth_secret)]
+    pub auth_secret_previous: Option<AuthSecret>,
+    /// Web origins whose pages may call the API, with commas between them, or * [default: none but the server's own]
+    #[arg(long, env)]
+    pub cors_origins: Option<Origins>,
+    /// Listen on an address that others can reach although AUTH_SECRET is not set
     #[arg(long, env, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub allow_anonymous: bool,
     /// Form of the logs on standard error; RUST_LOG says how much (default: info)
@@ -176,15 +232,24 @@ impl std::fmt::Debug for DatabaseUrl {
 pub enum ConfigError {
     /// Anybody could use the server.
     #[error(
-        "HOST is {0}, which others can reach, and there is no access control: \
+        "HOST is {0}, which others can reach, and AUTH_SECRET is not set: set it, so that nobody gets in without a token, \
          listen on 127.0.0.1, or set ALLOW_ANONYMOUS=true if the network keeps strangers out"
     )]
     Exposed(IpAddr),
-    /// The operator counts on access control that is not there.
-    #[error(
-        "AUTH_SECRET is set, but this version cannot check tokens; unset it, and keep strangers out by the network"
-    )]
-    NoAccessControl,
+    /// A secret that must not be used.
+    #[error("{variable} {problem}")]
+    Secret {
+        /// Its environment variable.
+        variable: &'static str,
+        /// What is wrong with it.
+        problem: SecretError,
+    },
+    /// The old secret alone would leave the server open.
+    #[error("AUTH_SECRET_PREVIOUS is set and AUTH_SECRET is not; the new secret belongs there")]
+    PreviousSecretAlone,
+    /// There is no secret to sign a token with.
+    #[error("AUTH_SECRET is not set; a token is signed with the secret that the server has")]
+    NothingToSignWith,
     /// A pooler makes no sense in front of a file.
     #[error("DIRECT_DATABASE_URL goes with a DATABASE_URL of PostgreSQL; both must begin with postgres://")]
     DirectUrlOfAnotherKind,
@@ -196,10 +261,8 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], which says what to change.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if std::env::var_os("AUTH_SECRET").is_some_and(|secret| !secret.is_empty()) {
-            return Err(ConfigError::NoAccessControl);
-        }
-        if !self.host.is_loopback() && !self.allow_anonymous {
+        let checks_tokens = self.keys()?.is_some();
+        if !self.host.is_loopback() && !checks_tokens && !self.allow_anonymous {
             return Err(ConfigError::Exposed(self.host));
         }
         let is_postgres = |url: &DatabaseUrl| url.expose().starts_with("postgres");
@@ -211,6 +274,19 @@ impl Config {
             return Err(ConfigError::DirectUrlOfAnotherKind);
         }
         Ok(())
+    }
+
+    /// What signs and checks tokens; nothing where none are asked for.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a secret must not be used.
+    pub fn keys(&self) -> Result<Option<Keys>, ConfigError> {
+        keys(self.auth_secret.as_ref(), self.auth_secret_previous.as_ref())
+    }
+
+    /// The web origins whose pages may call the API.
+    pub fn origins(&self) -> Origins {
+        self.cors_origins.clone().unwrap_or_default()
     }
 
     /// Where to listen.
@@ -254,8 +330,46 @@ impl Config {
     }
 }
 
+/// A secret that is set to nothing counts as not set.
+fn keys(secret: Option<&AuthSecret>, previous: Option<&AuthSecret>) -> Result<Option<Keys>, ConfigError> {
+    let secret = secret.filter(|secret| !secret.is_empty());
+    let previous = previous.filter(|secret| !secret.is_empty());
+    for (variable, secret) in [("AUTH_SECRET", secret), ("AUTH_SECRET_PREVIOUS", previous)] {
+        secret.map_or(Ok(()), AuthSecret::check).map_err(|problem| ConfigError::Secret { variable, problem })?;
+    }
+    match secret {
+        Some(secret) => Ok(Some(Keys::new(secret, previous))),
+        None if previous.is_some() => Err(ConfigError::PreviousSecretAlone),
+        None => Ok(None),
+    }
+}
+
 fn api_key(text: &str) -> Result<ApiKey, std::convert::Infallible> {
     Ok(ApiKey::new(text))
+}
+
+fn auth_secret(text: &str) -> Result<AuthSecret, std::convert::Infallible> {
+    Ok(AuthSecret::new(text))
+}
+
+fn token(text: &str) -> Result<Token, std::convert::Infallible> {
+    Ok(Token::new(text))
+}
+
+/// A number and its unit.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a time such as 90s, 15m, 1h or 30d, of ten years at the most");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 24 * 3600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
+    let lifetime = number.checked_mul(seconds).filter(|seconds| (1..=LONGEST_LIFETIME).contains(seconds));
+    lifetime.map(Duration::from_secs).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -281,8 +395,36 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_lets_any_address_be_listened_on_and_is_checked() {
+        let secret = "hunter2 hunter2 hunter2 hunter2!";
+        assert_eq!(parse(&["--host", "0.0.0.0", "--auth-secret", secret]).check(), Ok(()));
+        let both = ["--auth-secret", secret, "--auth-secret-previous", secret];
+        assert_eq!(parse(&both).check(), Ok(()));
+        let short = |variable| Err(ConfigError::Secret { variable, problem: SecretError::TooShort(7) });
+        assert_eq!(parse(&["--auth-secret", "hunter2"]).check(), short("AUTH_SECRET"));
+        let previous = ["--auth-secret", secret, "--auth-secret-previous", "hunter2"];
+        assert_eq!(parse(&previous).check(), short("AUTH_SECRET_PREVIOUS"));
+        assert_eq!(parse(&["--auth-secret-previous", secret]).check(), Err(ConfigError::PreviousSecretAlone));
+        assert!(parse(&["--auth-secret", ""]).keys().unwrap().is_none(), "set to nothing is not set");
+    }
+
+    #[test]
+    fn a_lifetime_has_a_unit_and_an_end() {
+        for (text, seconds) in [("90s", 90), ("15m", 900), ("1h", 3600), ("30d", 2_592_000)] {
+            assert_eq!(lifetime(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "h", "1", "1w", "0h", "-1h", "1.5h", "1hh", "é", "99999999999999999999d", "36500d"] {
+            assert!(lifetime(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn secrets_print_as_dots() {
         let config = parse(&[
+            "--auth-secret",
+            "hunter2",
+            "--auth-secret-previous",
+            "hunter2",
             "--database-url",
             "postgres://me:hunter2@db/x",
             "--anthropic-api-key",

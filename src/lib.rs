@@ -6,6 +6,8 @@ pub mod event;
 pub mod job;
 pub mod write;
 
+pub mod access;
+
 pub mod hub;
 pub mod store;
 pub mod upstream;

@@ -7,9 +7,10 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use chrono::Utc;
 use clap::Parser;
 use jobcast::app::{self, App, AppOptions, StartError, Stop};
-use jobcast::config::{Cli, Command, Config, LogFormat};
+use jobcast::config::{Cli, Command, Config, ConfigError, LogFormat, MintToken};
 use jobcast::demo::{self, StandIns};
 use jobcast::watch;
 use tracing_subscriber::EnvFilter;
@@ -34,6 +35,7 @@ async fn run(cli: Cli) -> ExitCode {
         None => exit_code(serve(cli.config, AppOptions::default()).await),
         Some(Command::Demo(config)) => exit_code(serve_demo(config).await),
         Some(Command::Migrate(config)) => exit_code(migrate(config).await),
+        Some(Command::Token(command)) => exit_code(print_token(&command)),
         Some(Command::Watch(command)) => ExitCode::from(watch::run(&command).await),
     }
 }
@@ -72,6 +74,11 @@ async fn migrate(config: Config) -> Result<(), StartError> {
     let store = app::open_store(&config).await?;
     store.close().await;
     println!("The tables are up to date.");
+    Ok(())
+}
+
+fn print_token(command: &MintToken) -> Result<(), ConfigError> {
+    println!("{}", command.mint(Utc::now())?.expose());
     Ok(())
 }
 

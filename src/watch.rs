@@ -7,10 +7,12 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rand::RngExt;
-use reqwest::{Response, StatusCode};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use url::{Host, Url};
 
+use crate::access::Token;
 use crate::config::Watch;
 use crate::job::{JobId, JobStatus};
 use crate::upstream::{SseDecoder, SseEvent, SseLimits};
@@ -46,6 +48,8 @@ struct Watching {
     client: reqwest::Client,
     events: Url,
     status: Url,
+    /// `Authorization`, where the server asks for a token.
+    authorization: Option<HeaderValue>,
     view: View,
     /// The id of the last event seen.
     cursor: Option<String>,
@@ -69,8 +73,11 @@ impl Watching {
     fn new(command: &Watch) -> Result<Watching, String> {
         let id = command.job_id().ok_or_else(|| format!("{} is not a job id: it must be a UUID", command.job_id))?;
         let (events, status) = (address(&command.server, id, "events")?, address(&command.server, id, "status")?);
+        let authorization =
+            command.token.as_ref().filter(|token| !token.expose().is_empty()).map(authorization).transpose()?;
         let client = client_of(&command.server).map_err(|error| format!("cannot prepare the connection: {error}"))?;
-        Ok(Watching { client, events, status, view: View::new(), cursor: None, pause: Duration::from_secs(3) })
+        let (view, pause) = (View::new(), Duration::from_secs(3));
+        Ok(Watching { client, events, status, authorization, view, cursor: None, pause })
     }
 
     async fn until_the_end(mut self) -> u8 {
@@ -98,7 +105,7 @@ impl Watching {
     }
 
     async fn follow_one_connection(&mut self) -> Ended {
-        let mut request = self.client.get(self.events.clone()).header("accept", "text/event-stream");
+        let mut request = self.get(&self.events).header("accept", "text/event-stream");
         if let Some(cursor) = &self.cursor {
             request = request.header("last-event-id", cursor);
         }
@@ -112,6 +119,14 @@ impl Watching {
                 let server = self.events.origin().ascii_serialization();
                 Ended::Refused(format!("cannot reach {server}: {}", cause_of(&error)))
             }
+        }
+    }
+
+    fn get(&self, url: &Url) -> RequestBuilder {
+        let request = self.client.get(url.clone());
+        match &self.authorization {
+            Some(token) => request.header(AUTHORIZATION, token),
+            None => request,
         }
     }
 
@@ -134,7 +149,7 @@ impl Watching {
     }
 
     async fn read_status(&mut self) -> Ended {
-        let answer = self.client.get(self.status.clone()).send().await;
+        let answer = self.get(&self.status).send().await;
         let Ok(answer) = answer else { return Ended::Lost };
         let Ok(body) = answer.json::<Value>().await else { return Ended::Lost };
         self.view.show_job(&body["job"]);
@@ -240,6 +255,15 @@ fn printable(text: &str) -> String {
 
 fn status_of(job: &Value) -> Option<JobStatus> {
     job["status"].as_str()?.parse().ok()
+}
+
+/// The header value of a token, which no log prints.
+fn authorization(token: &Token) -> Result<HeaderValue, String> {
+    let value = HeaderValue::from_str(&format!("Bearer {}", token.expose()));
+    let mut value =
+        value.map_err(|_| "the token holds characters that no token has; check JOBCAST_TOKEN".to_owned())?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// A server of this machine is reached directly, whatever proxy is set for the rest of the world.

@@ -40,7 +40,6 @@ fn serve(path: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
     // Asked for every time, so that a page is never mixed from two versions.
     answer.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     answer.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    answer.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     Ok(response)
 }
 

@@ -6,8 +6,9 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::access::{BadToken, Scope};
 use crate::engine::EngineError;
-use crate::job::{JobId, JobStatus};
+use crate::job::{BrandId, JobId, JobStatus};
 use crate::store::StoreError;
 use crate::write::Refusal;
 
@@ -26,6 +27,14 @@ pub(super) enum ApiError {
     Invalid { field: String, message: String },
     /// There is no such job.
     UnknownJob { id: String },
+    /// There is no such brand for the caller.
+    UnknownBrand { id: BrandId },
+    /// The caller has not said in a way that can be believed who it is.
+    Unauthorized { problem: TokenProblem },
+    /// The caller's token does not allow this.
+    MissingScope { scope: Scope },
+    /// The caller's token is for one job, and this is not about a job.
+    BoundToAJob,
     /// There is no such route.
     UnknownRoute { path: String },
     /// The route does not take this method.
@@ -36,6 +45,19 @@ pub(super) enum ApiError {
     TooManyStreams { limit: u32 },
     /// The engine did not do it.
     Engine(EngineError),
+}
+
+/// Why no token was taken.
+#[derive(Debug)]
+pub(super) enum TokenProblem {
+    /// There is none.
+    Missing,
+    /// It stands in the query of a route that takes none there.
+    InTheQuery,
+    /// The header that would hold it cannot be read.
+    Header,
+    /// It is not to be believed.
+    Bad(BadToken),
 }
 
 #[derive(Serialize)]
@@ -76,7 +98,11 @@ impl ApiError {
             ApiError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", None),
             ApiError::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", None),
             ApiError::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_input", None),
-            ApiError::UnknownJob { .. } | ApiError::UnknownRoute { .. } => (StatusCode::NOT_FOUND, "not_found", None),
+            ApiError::UnknownJob { .. } | ApiError::UnknownBrand { .. } | ApiError::UnknownRoute { .. } => {
+                (StatusCode::NOT_FOUND, "not_found", None)
+            }
+            ApiError::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "unauthorized", None),
+            ApiError::MissingScope { .. } | ApiError::BoundToAJob => (StatusCode::FORBIDDEN, "forbidden", None),
             ApiError::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", None),
             ApiError::NoResult { .. } => (StatusCode::CONFLICT, "no_result", None),
             ApiError::TooManyStreams { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", Some(5)),
@@ -111,6 +137,18 @@ impl ApiError {
             ApiError::TooLarge { limit } => format!("the request body is larger than {} KiB", limit / 1024),
             ApiError::NotJson => "the request body must be JSON, sent with Content-Type: application/json".to_owned(),
             ApiError::UnknownJob { id } => format!("there is no job with id {id}"),
+            ApiError::UnknownBrand { id } => format!("there is no brand with id {id}"),
+            ApiError::Unauthorized { problem } => match problem {
+                TokenProblem::Missing => "a token is needed: send it as Authorization: Bearer <token>".to_owned(),
+                TokenProblem::InTheQuery => {
+                    "access_token is taken on event streams alone; send the token as Authorization: Bearer <token>"
+                        .to_owned()
+                }
+                TokenProblem::Header => "Authorization must be sent once, as Bearer <token>".to_owned(),
+                TokenProblem::Bad(problem) => format!("the token {problem}"),
+            },
+            ApiError::MissingScope { scope } => format!("the token does not have the scope {}", scope.as_str()),
+            ApiError::BoundToAJob => "the token is for one job alone, and starts no others".to_owned(),
             ApiError::UnknownRoute { path } => format!("there is nothing at {path}"),
             ApiError::WrongMethod { method, path } => format!("{path} does not take {method}"),
             ApiError::NoResult { status, .. } => format!("the job is {status}; it has no result"),
@@ -140,6 +178,22 @@ impl ApiError {
         }
     }
 
+    /// What the answer says about tokens (RFC 6750, section 3).
+    fn challenge(&self) -> Option<&'static str> {
+        match self {
+            ApiError::Unauthorized { problem: TokenProblem::Missing } => Some("Bearer"),
+            ApiError::Unauthorized { problem: TokenProblem::Bad(_) } => Some("Bearer error=\"invalid_token\""),
+            ApiError::Unauthorized { .. } => Some("Bearer error=\"invalid_request\""),
+            ApiError::MissingScope { scope: Scope::Read } => {
+                Some("Bearer error=\"insufficient_scope\", scope=\"jobs:read\"")
+            }
+            ApiError::MissingScope { scope: Scope::Write } => {
+                Some("Bearer error=\"insufficient_scope\", scope=\"jobs:write\"")
+            }
+            _ => None,
+        }
+    }
+
     fn job_state(&self) -> (Option<JobStatus>, Option<String>) {
         match self {
             ApiError::NoResult { status, error_message } => (Some(*status), error_message.clone()),
@@ -160,6 +214,7 @@ impl IntoResponse for ApiError {
         if let ApiError::Engine(EngineError::Store(error)) = &self {
             tracing::error!(%error, "could not answer a request");
         }
+        let challenge = self.challenge();
         let (code, word, retry_after) = self.answer();
         let (status, error_message) = self.job_state();
         let body =
@@ -167,6 +222,9 @@ impl IntoResponse for ApiError {
         let mut response = (code, Json(body)).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }

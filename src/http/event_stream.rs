@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
 use rand::RngExt;
 use tokio::sync::OwnedSemaphorePermit;
@@ -16,30 +17,33 @@ use tokio::time::Instant;
 use super::Api;
 use super::error::ApiError;
 use super::query::Parameters;
+use crate::access::Caller;
 use crate::event::{Seq, Subject};
 
 /// How long a browser waits before it comes back, in milliseconds; varied by a fifth either way, so that readers that
 /// were cut off together do not come back together.
 const RETRY_MILLISECONDS: u32 = 3000;
 
-/// The same when the process drains: another instance is there already.
-const DRAIN_RETRY_MILLISECONDS: std::ops::RangeInclusive<u32> = 500..=4000;
+/// The same when the process drains, for another instance is there already, or when the reader's token is over.
+const LAST_RETRY_MILLISECONDS: std::ops::RangeInclusive<u32> = 500..=4000;
 
 /// A comment that shows proxies and watchdogs that the stream lives.
 const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
 
-/// Opens the stream behind its `sync` frame. While the process drains the stream ends at once.
+/// Opens the stream behind its `sync` frame, for as long as the caller's token is good. While the process drains the stream
+/// ends at once.
 ///
 /// # Errors
 /// [`ApiError::TooManyStreams`] when as many are open as may be.
-pub(super) fn open(api: Api, subject: Subject, cursor: Seq, sync: &str) -> Result<Response, ApiError> {
+pub(super) fn open(api: Api, caller: &Caller, subject: Subject, cursor: Seq, sync: &str) -> Result<Response, ApiError> {
     let first = first_frame(cursor, sync);
     if api.engine.is_draining() {
-        return Ok(event_stream(Body::from([first, drain_frame()].concat())));
+        return Ok(event_stream(Body::from([first, last_frame()].concat())));
     }
     let limit = api.settings.max_streams;
     let permit = api.streams.permits.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams { limit })?;
-    Ok(event_stream(Body::from_stream(frames(api, subject, cursor, first, permit))))
+    let frames = frames(api, subject, cursor, first, caller.until(), permit);
+    Ok(event_stream(Body::from_stream(frames)))
 }
 
 /// The cursor that a reader asks for.
@@ -106,16 +110,17 @@ fn frames(
     subject: Subject,
     cursor: Seq,
     first: Bytes,
+    until: Option<DateTime<Utc>>,
     permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> + Send {
-    let last = drain_frame();
+    let last = last_frame();
     stream! {
         let _permit = permit;
         yield Ok(first);
         let keep_alive = api.settings.keep_alive;
         let mut events = pin!(api.engine.event_log().follow(subject, cursor));
         let mut silence = pin!(tokio::time::sleep(keep_alive));
-        let mut drained = pin!(drained(&api));
+        let mut must_end = pin!(must_end(&api, until));
         loop {
             tokio::select! {
                 event = events.next() => match event {
@@ -129,10 +134,25 @@ fn frames(
                     silence.as_mut().reset(Instant::now() + keep_alive);
                     yield Ok(KEEP_ALIVE);
                 }
-                () = &mut drained => {
+                () = &mut must_end => {
                     yield Ok(last);
                     return;
                 }
+            }
+        }
+    }
+}
+
+/// Returns when the process drains or the reader's token is no longer good.
+async fn must_end(api: &Api, until: Option<DateTime<Utc>>) {
+    match until {
+        None => drained(api).await,
+        Some(until) => {
+            // A token that is over already has no time left, and one that lives beyond all clocks has for ever.
+            let left = (until - Utc::now()).to_std().unwrap_or_default();
+            tokio::select! {
+                () = drained(api) => {}
+                () = tokio::time::sleep(left) => {}
             }
         }
     }
@@ -151,9 +171,10 @@ fn first_frame(cursor: Seq, sync: &str) -> Bytes {
     Bytes::from(format!("retry: {retry}\nid: {cursor}\nevent: sync\ndata: {sync}\n\n"))
 }
 
-/// The last frame of a stream that ends because the process drains: when to come back.
-fn drain_frame() -> Bytes {
-    Bytes::from(format!("retry: {}\n\n", rand::rng().random_range(DRAIN_RETRY_MILLISECONDS)))
+/// The last frame of a stream that ends before its subject does: when to come back, to another instance or with another
+/// token.
+fn last_frame() -> Bytes {
+    Bytes::from(format!("retry: {}\n\n", rand::rng().random_range(LAST_RETRY_MILLISECONDS)))
 }
 
 fn event_stream(body: Body) -> Response {

@@ -9,18 +9,24 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::auth::{self, Knows, Reads, Writes};
 use super::error::ApiError;
 use super::query::Parameters;
 use super::{Api, body, wire};
-use crate::engine::{JobView, StartRequest, Started};
+use crate::access::{Brands, Claims, Scope, Token};
+use crate::engine::{EngineError, JobView, StartRequest, Started};
 use crate::event::{Seq, Subject};
 use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
 use crate::store::{JobFilter, Position};
+use crate::write::Refusal;
+
+/// How long the token in a started job's `events_url` is good for.
+const EVENTS_TOKEN_LIFETIME: TimeDelta = TimeDelta::hours(1);
 
 /// The members of a start request.
 const START_MEMBERS: [&str; 3] = ["brand_id", "job_type", "input_data"];
@@ -36,7 +42,15 @@ const LARGEST_PAGE: u32 = 100;
 /// The longest that `status` holds an answer, in seconds.
 const LONGEST_WAIT: u32 = 60;
 
-pub(super) async fn start(State(api): State<Api>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
+pub(super) async fn start(
+    State(api): State<Api>,
+    Writes(caller): Writes,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    if caller.only_job().is_some() {
+        return Err(ApiError::BoundToAJob);
+    }
     let request = body::read_json(&headers, body).await?;
     let request = request.as_object().ok_or_else(|| ApiError::invalid("body", "must be a JSON object"))?;
     if let Some(name) = request.keys().find(|name| !START_MEMBERS.contains(&name.as_str())) {
@@ -49,14 +63,29 @@ pub(super) async fn start(State(api): State<Api>, headers: HeaderMap, body: Body
         input_data: request.get("input_data"),
         idempotency_key: idempotency_key(&headers)?,
     };
+    // A brand outside the token is as one that does not exist.
+    if !caller.sees_brand(start.brand_id) {
+        return Err(EngineError::Refused(Refusal::UnknownBrand).into());
+    }
     let Started { job, again } = api.engine.start_job(start).await?;
     let location = HeaderValue::from_str(&wire::status_url(&job)).ok();
-    let mut response = (StatusCode::ACCEPTED, Json(wire::started(&job))).into_response();
+    let mut response = (StatusCode::ACCEPTED, Json(wire::started(&job, events_token(&api, &job)))).into_response();
     response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
     if again {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// A token for the event stream of this job alone, where tokens are asked for.
+fn events_token(api: &Api, job: &Job) -> Option<Token> {
+    let claims = || Claims {
+        brands: Brands::These(vec![job.brand_id]),
+        job: Some(job.id),
+        scopes: vec![Scope::Read],
+        expires_at: Utc::now() + EVENTS_TOKEN_LIFETIME,
+    };
+    api.settings.keys.as_ref().map(|keys| keys.mint(&claims()))
 }
 
 /// The client's name for this start, where it gives one.
@@ -96,12 +125,13 @@ fn string_member<'a>(request: &'a Map<String, Value>, name: &str) -> Result<&'a 
 
 pub(super) async fn status(
     State(api): State<Api>,
+    Reads(caller): Reads,
     id: PathId,
     headers: HeaderMap,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
     let wait = parameters.number("wait", 0, LONGEST_WAIT)?.unwrap_or(0);
-    let mut view = api.engine.job(id.0).await.map_err(ApiError::about(id.0))?;
+    let mut view = auth::job_for(&caller, &api, id.0).await?;
     if wait > 0 && is_known(&headers, view.job.last_seq) {
         wait_for_event(&api, &view.job, Duration::from_secs(wait.into())).await;
         view = api.engine.job(id.0).await.map_err(ApiError::about(id.0))?;
@@ -146,8 +176,8 @@ fn is_known(headers: &HeaderMap, last_seq: Seq) -> bool {
         .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == current)
 }
 
-pub(super) async fn result(State(api): State<Api>, id: PathId) -> Result<Json<Value>, ApiError> {
-    let JobView { job, .. } = api.engine.job(id.0).await.map_err(ApiError::about(id.0))?;
+pub(super) async fn result(State(api): State<Api>, Reads(caller): Reads, id: PathId) -> Result<Json<Value>, ApiError> {
+    let JobView { job, .. } = auth::job_for(&caller, &api, id.0).await?;
     if job.status != JobStatus::Completed {
         let error_message = job.error_message.filter(|_| job.status == JobStatus::Failed);
         return Err(ApiError::NoResult { status: job.status, error_message });
@@ -156,19 +186,31 @@ pub(super) async fn result(State(api): State<Api>, id: PathId) -> Result<Json<Va
     Ok(Json(wire::result(&job, &result_data, job.completed_at)))
 }
 
-pub(super) async fn cancel(State(api): State<Api>, id: PathId) -> Result<Json<Value>, ApiError> {
+pub(super) async fn cancel(
+    State(api): State<Api>,
+    Writes(caller): Writes,
+    id: PathId,
+) -> Result<Json<Value>, ApiError> {
+    auth::require_job(&caller, &api, id.0).await?;
     let view = api.engine.cancel(id.0).await.map_err(ApiError::about(id.0))?;
     Ok(Json(wire::job(view.into())))
 }
 
-pub(super) async fn retry(State(api): State<Api>, id: PathId) -> Result<Response, ApiError> {
+pub(super) async fn retry(State(api): State<Api>, Writes(caller): Writes, id: PathId) -> Result<Response, ApiError> {
+    auth::require_job(&caller, &api, id.0).await?;
     let view = api.engine.retry(id.0).await.map_err(ApiError::about(id.0))?;
     Ok((StatusCode::ACCEPTED, Json(wire::job(view.into()))).into_response())
 }
 
-pub(super) async fn list(State(api): State<Api>, parameters: Parameters) -> Result<Json<Value>, ApiError> {
+pub(super) async fn list(
+    State(api): State<Api>,
+    Reads(caller): Reads,
+    parameters: Parameters,
+) -> Result<Json<Value>, ApiError> {
     parameters.only(&["brand_id", "status", "job_type", "limit", "cursor"])?;
     let filter = JobFilter {
+        id: caller.only_job(),
+        brands: caller.only_brands().map(<[BrandId]>::to_vec),
         brand_id: parameters.parsed("brand_id", "must be a UUID")?.map(BrandId),
         status: parameters
             .parsed("status", &format!("must be one of {}", JobStatus::ALL.map(JobStatus::as_str).join(", ")))?,
@@ -203,7 +245,7 @@ fn position(cursor: &str) -> Option<Position> {
     Some(Position { created_at, id: JobId(id.parse().ok()?) })
 }
 
-pub(super) async fn job_types(State(api): State<Api>) -> Json<Value> {
+pub(super) async fn job_types(State(api): State<Api>, _: Knows) -> Json<Value> {
     Json(wire::job_types(&api.engine.job_types().await, api.settings.simulated))
 }
 

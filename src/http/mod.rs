@@ -12,9 +12,12 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
+use crate::access::{Keys, Origins};
 use crate::engine::Engine;
 
+mod auth;
 mod body;
+mod cors;
 mod dashboard;
 mod error;
 mod event_stream;
@@ -32,12 +35,12 @@ pub use serve::{ServeSettings, serve};
 #[derive(Clone)]
 pub struct Api {
     engine: Engine,
-    settings: ApiSettings,
+    settings: Arc<ApiSettings>,
     streams: OpenStreams,
 }
 
 /// The settings of the routes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct ApiSettings {
     /// A comment is sent on a stream after this much silence.
     pub keep_alive: Duration,
@@ -47,6 +50,10 @@ pub struct ApiSettings {
     pub drain_spread: Duration,
     /// Whether the upstreams are the demo's stand-ins, which is told wherever a person sees results.
     pub simulated: bool,
+    /// What signs and checks tokens; without it anybody may do anything.
+    pub keys: Option<Arc<Keys>>,
+    /// The web origins whose pages may call the API, besides its own.
+    pub origins: Origins,
 }
 
 /// The event streams that are open.
@@ -72,12 +79,13 @@ impl OpenStreams {
 pub fn router(engine: Engine, settings: ApiSettings) -> (Router, OpenStreams) {
     metrics::start();
     let streams = OpenStreams::up_to(settings.max_streams);
-    let router = routes(Api { engine, settings, streams: streams.clone() });
+    let router = routes(Api { engine, settings: Arc::new(settings), streams: streams.clone() });
     (router, streams)
 }
 
 fn routes(api: Api) -> Router {
-    Router::new()
+    let (engine, cors) = (api.engine.clone(), cors::layer(&api.settings.origins));
+    let routes = Router::new()
         .route("/api/jobs/start", post(jobs::start))
         .route("/api/jobs", get(jobs::list))
         .route("/api/jobs/{id}/events", get(events::of_job))
@@ -94,8 +102,12 @@ fn routes(api: Api) -> Router {
         .route("/static/{*path}", get(dashboard::asset))
         .fallback(error::unknown_route)
         .method_not_allowed_fallback(error::wrong_method)
-        .layer(middleware::from_fn_with_state(api.engine.clone(), log_and_harden))
-        .with_state(api)
+        .with_state(api);
+    let routes = match cors {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    routes.layer(middleware::from_fn_with_state(engine, log_and_harden))
 }
 
 /// Logs each request without its query, which may hold a token; sets what all answers say; and asks clients to connect
@@ -105,6 +117,8 @@ async fn log_and_harden(State(engine): State<Engine>, request: Request, next: Ne
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // The address of an event stream may hold a token.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     // What a route does not say may be kept is not: a 204 or a readiness from a cache would mislead.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if engine.is_draining() {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::access::Token;
 use crate::engine::{BrandView, JobTypeView, JobView};
 use crate::event::{Seq, instant};
 use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
@@ -59,16 +60,23 @@ impl From<JobView> for WireJob {
     }
 }
 
-/// The answer to the first start under a key and to every further one: it says what the job was when it was started.
-pub(super) fn started(job: &Job) -> Value {
+/// The answer to the first start under a key and to every further one: it says what the job was when it was started. The
+/// token of the stream's address is new each time.
+pub(super) fn started(job: &Job, events_token: Option<Token>) -> Value {
     json!({
         "success": true,
         "job_id": job.id,
         "status": JobStatus::Pending,
         "estimated_duration": job.estimated_duration,
-        "events_url": format!("/api/jobs/{}/events", job.id),
+        "events_url": events_url(job, events_token),
         "status_url": status_url(job),
     })
+}
+
+/// A browser's EventSource sends no headers, so the token is in the address; a token needs no escaping in one.
+fn events_url(job: &Job, token: Option<Token>) -> String {
+    let query = token.map(|token| format!("?access_token={}", token.expose())).unwrap_or_default();
+    format!("/api/jobs/{}/events{query}", job.id)
 }
 
 pub(super) fn status_url(job: &Job) -> String {

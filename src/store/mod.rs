@@ -241,12 +241,24 @@ pub struct Claimed {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[allow(missing_docs)] // the members are the job's
 pub struct JobFilter {
+    pub id: Option<JobId>,
     pub brand_id: Option<BrandId>,
+    /// Of one of these brands; besides `brand_id`, which may be none of them.
+    pub brands: Option<Vec<BrandId>>,
     pub status: Option<JobStatus>,
     pub job_type: Option<JobType>,
 }
 
 impl JobFilter {
+    /// The brands to show, unless it is all of them: the one that is asked for, if it is among those that may be shown.
+    fn brand_ids(&self) -> Option<Vec<Uuid>> {
+        let may_show = |id: &BrandId| self.brands.as_ref().is_none_or(|brands| brands.contains(id));
+        match (self.brand_id, &self.brands) {
+            (Some(id), _) => Some(Some(id).into_iter().filter(may_show).map(|id| id.0).collect()),
+            (None, brands) => brands.as_ref().map(|brands| brands.iter().map(|id| id.0).collect()),
+        }
+    }
+
     /// The types to show; never one that this version does not know.
     fn job_type_names(&self) -> Vec<&'static str> {
         let wanted = |one: &JobType| self.job_type.is_none_or(|job_type| job_type == *one);

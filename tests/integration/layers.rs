@@ -9,17 +9,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("job", &["event"]),
     ("event", &["job"]),
     ("write", &["job", "event"]),
+    ("access", &["job"]),
     ("store", &["job", "event", "write"]),
     ("hub", &["job", "event"]),
     ("upstream", &[]),
     ("event_log", &["job", "event", "write", "store", "hub"]),
     ("pipeline", &["job", "event", "write", "store", "event_log", "upstream"]),
     ("engine", &["job", "event", "write", "store", "event_log", "pipeline"]),
-    ("http", &["job", "event", "write", "store", "event_log", "pipeline", "engine"]),
-    ("config", &["job", "upstream"]),
-    ("app", &["config", "http", "engine", "pipeline", "event_log", "store", "hub", "upstream"]),
+    ("http", &["job", "event", "write", "access", "store", "event_log", "pipeline", "engine"]),
+    ("config", &["job", "access", "upstream"]),
+    ("app", &["config", "access", "http", "engine", "pipeline", "event_log", "store", "hub", "upstream"]),
     ("demo", &["config", "upstream"]),
-    ("watch", &["config", "job", "upstream"]),
+    ("watch", &["config", "job", "access", "upstream"]),
     ("lib", &[]),
     ("main", &["app", "config", "demo", "watch"]),
 ];
@@ -32,6 +33,8 @@ const DRIVERS: &[(&str, &[&str])] = &[
     ("reqwest", &["upstream", "demo", "watch"]),
     ("axum", &["http", "app", "demo"]),
     ("hyper", &["http", "demo"]),
+    ("jsonwebtoken", &["access"]),
+    ("tower_http", &["http"]),
 ];
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use jobcast::access::Origins;
 use jobcast::app::{App, AppOptions, Stop};
 use jobcast::config::{Cli, Config};
 use jobcast::engine::{Engine, EngineSettings};
@@ -80,6 +81,8 @@ async fn serve_stream(
         max_streams: 100_000,
         drain_spread: Duration::from_secs(3),
         simulated: false,
+        keys: None,
+        origins: Origins::default(),
     };
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     greet(listener.local_addr()?, &format!("/api/jobs/{job_id}/events?last_event_id=tail"))?;

@@ -49,8 +49,18 @@ pub(super) async fn jobs(
     query.push(") AND status = ANY(");
     query.push_bind(filter.status_names());
     query.push(") AND created_at IS NOT NULL");
-    if let Some(brand_id) = filter.brand_id {
-        query.push(" AND brand_id = ").push_bind(brand_id.0);
+    if let Some(id) = filter.id {
+        query.push(" AND id = ").push_bind(id.0);
+    }
+    match filter.brand_ids().as_deref() {
+        None => {}
+        // One brand is read in the order of its index, which several are not.
+        Some([brand_id]) => {
+            query.push(" AND brand_id = ").push_bind(*brand_id);
+        }
+        Some(brand_ids) => {
+            query.push(" AND brand_id = ANY(").push_bind(brand_ids.to_vec()).push(")");
+        }
     }
     if let Some(Position { created_at, id }) = after {
         query.push(" AND (created_at, id) < (").push_bind(created_at).push(", ").push_bind(id.0).push(")");

@@ -38,12 +38,17 @@ pub(super) async fn jobs(
 ) -> Result<Vec<StoredJob>, StoreError> {
     let mut query: QueryBuilder<Sqlite> =
         QueryBuilder::new(concat!("SELECT ", job_columns!(), ", input_data FROM ai_jobs WHERE +job_type IN ("));
-    push_names(&mut query, filter.job_type_names());
+    push_list(&mut query, filter.job_type_names());
     query.push(") AND +status IN (");
-    push_names(&mut query, filter.status_names());
+    push_list(&mut query, filter.status_names());
     query.push(")");
-    if let Some(brand_id) = filter.brand_id {
-        query.push(" AND brand_id = ").push_bind(brand_id.0);
+    if let Some(id) = filter.id {
+        query.push(" AND id = ").push_bind(id.0);
+    }
+    if let Some(brand_ids) = filter.brand_ids() {
+        query.push(" AND brand_id IN (");
+        push_list(&mut query, brand_ids);
+        query.push(")");
     }
     if let Some(Position { created_at, id }) = after {
         query
@@ -58,10 +63,13 @@ pub(super) async fn jobs(
     rows.iter().filter_map(|found| row::stored_job(found).transpose()).collect()
 }
 
-fn push_names(query: &mut QueryBuilder<Sqlite>, names: Vec<&'static str>) {
+fn push_list<T>(query: &mut QueryBuilder<Sqlite>, values: Vec<T>)
+where
+    T: for<'a> sqlx::Encode<'a, Sqlite> + sqlx::Type<Sqlite> + 'static,
+{
     let mut list = query.separated(", ");
-    for name in names {
-        list.push_bind(name);
+    for value in values {
+        list.push_bind(value);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jobcast::access::Origins;
 use jobcast::engine::{Engine, EngineSettings, EngineTasks};
 use jobcast::event::Seq;
 use jobcast::event_log::EventLog;
@@ -49,6 +50,8 @@ impl LogServer {
             max_streams: 10_000,
             drain_spread: Duration::from_millis(50),
             simulated: false,
+            keys: None,
+            origins: Origins::default(),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();

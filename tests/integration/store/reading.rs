@@ -11,6 +11,7 @@ use crate::harness::on_both_databases;
 on_both_databases!(
     pages_hold_every_job_once_also_with_equal_times,
     filters_narrow_the_list,
+    brands_and_an_id_narrow_the_list_further,
     events_are_read_in_pages,
     step_durations_are_those_of_the_latest_completed_jobs,
     a_removed_job_takes_its_events_and_outputs_along,
@@ -46,7 +47,8 @@ async fn filters_narrow_the_list(database: TestDatabase) {
     let elsewhere = created(&*store, other).await.id;
     commit_one(&*store, Write { job_id: cancelled, action: Action::Cancel }).await.unwrap();
     let list = async |brand_id, status, job_type| {
-        let jobs = store.jobs(&JobFilter { brand_id, status, job_type }, None, 100).await.unwrap();
+        let jobs =
+            store.jobs(&JobFilter { brand_id, status, job_type, ..JobFilter::default() }, None, 100).await.unwrap();
         jobs.into_iter().map(|stored| stored.job.id).collect::<Vec<_>>()
     };
     assert_eq!(list(None, None, None).await, [elsewhere, waiting, cancelled]);
@@ -55,6 +57,28 @@ async fn filters_narrow_the_list(database: TestDatabase) {
     let all = list(Some(one), Some(JobStatus::Pending), Some(JobType::BrandIntelligence)).await;
     assert_eq!(all, [waiting]);
     assert!(list(Some(other), Some(JobStatus::Cancelled), None).await.is_empty());
+}
+
+async fn brands_and_an_id_narrow_the_list_further(database: TestDatabase) {
+    let store = database.store(settings()).await;
+    let brands = [brand(), brand(), brand()];
+    let mut jobs = Vec::new();
+    for brand in brands {
+        jobs.push(created(&*store, brand).await.id);
+    }
+    let list = async |id, brand_id, brands: Option<&[BrandId]>| {
+        let filter = JobFilter { id, brand_id, brands: brands.map(<[BrandId]>::to_vec), ..JobFilter::default() };
+        let jobs = store.jobs(&filter, None, 100).await.unwrap();
+        jobs.into_iter().map(|stored| stored.job.id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(None, None, Some(&brands[..2])).await, [jobs[1], jobs[0]]);
+    assert_eq!(list(None, None, Some(&brands[..1])).await, [jobs[0]]);
+    assert!(list(None, None, Some(&[])).await.is_empty(), "no brand is not every brand");
+    assert_eq!(list(None, Some(brands[1]), Some(&brands[..2])).await, [jobs[1]]);
+    assert!(list(None, Some(brands[2]), Some(&brands[..2])).await.is_empty(), "none of those that may be shown");
+    assert_eq!(list(Some(jobs[1]), None, None).await, [jobs[1]]);
+    assert_eq!(list(Some(jobs[1]), None, Some(&brands[..2])).await, [jobs[1]]);
+    assert!(list(Some(jobs[2]), None, Some(&brands[..2])).await.is_empty());
 }
 
 async fn events_are_read_in_pages(database: TestDatabase) {

@@ -1,0 +1,120 @@
+//! Who asks: takes the token of a request, has it checked, and refuses a caller who may not do what its route does.
+//! Must not answer about another tenant's job or brand otherwise than about one that does not exist.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use url::form_urlencoded;
+
+use super::Api;
+use super::error::{ApiError, TokenProblem};
+use crate::access::{BadToken, Caller, Scope};
+use crate::engine::{EngineError, JobView};
+use crate::job::JobId;
+use crate::write::Refusal;
+
+/// The name of a token in a query.
+const ACCESS_TOKEN: &str = "access_token";
+
+/// A caller with any good token.
+pub(super) struct Knows;
+
+/// A caller who may read.
+pub(super) struct Reads(pub(super) Caller);
+
+/// A caller who may start, cancel and retry.
+pub(super) struct Writes(pub(super) Caller);
+
+/// A caller who may read, on an event stream: a browser's EventSource sends no headers, so its token may be in the query.
+pub(super) struct Watches(pub(super) Caller);
+
+impl FromRequestParts<Api> for Knows {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Knows, ApiError> {
+        caller(parts, api, QueryToken::Refused).map(|_| Knows)
+    }
+}
+
+impl FromRequestParts<Api> for Reads {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Reads, ApiError> {
+        caller_with(Scope::Read, parts, api, QueryToken::Refused).map(Reads)
+    }
+}
+
+impl FromRequestParts<Api> for Writes {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Writes, ApiError> {
+        caller_with(Scope::Write, parts, api, QueryToken::Refused).map(Writes)
+    }
+}
+
+impl FromRequestParts<Api> for Watches {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Watches, ApiError> {
+        caller_with(Scope::Read, parts, api, QueryToken::Taken).map(Watches)
+    }
+}
+
+/// A job that is there for the caller. Another's is answered exactly as one that does not exist.
+pub(super) async fn job_for(caller: &Caller, api: &Api, id: JobId) -> Result<JobView, ApiError> {
+    let about = ApiError::about(id);
+    let view = api.engine.job(id).await.map_err(&about)?;
+    if caller.sees_job(&view.job) { Ok(view) } else { Err(about(EngineError::Refused(Refusal::NotFound))) }
+}
+
+/// Refuses a caller for whom this job is not there, before anything is done to it.
+pub(super) async fn require_job(caller: &Caller, api: &Api, id: JobId) -> Result<(), ApiError> {
+    match caller {
+        Caller::Anyone => Ok(()),
+        Caller::Holder(_) => job_for(caller, api, id).await.map(drop),
+    }
+}
+
+/// What becomes of a token in the query.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum QueryToken {
+    Taken,
+    Refused,
+}
+
+fn caller_with(scope: Scope, parts: &Parts, api: &Api, query: QueryToken) -> Result<Caller, ApiError> {
+    let caller = caller(parts, api, query)?;
+    if caller.may(scope) { Ok(caller) } else { Err(ApiError::MissingScope { scope }) }
+}
+
+/// The caller by its token: the header's, else the query's where that is taken. Where no tokens are asked for, none is read.
+fn caller(parts: &Parts, api: &Api, query: QueryToken) -> Result<Caller, ApiError> {
+    let Some(keys) = &api.settings.keys else { return Ok(Caller::Anyone) };
+    let unauthorized = |problem| ApiError::Unauthorized { problem };
+    let checked = match (header_token(&parts.headers), query_token(parts)) {
+        (Ok(Some(token)), _) => keys.check(token),
+        // Another kind of credentials in the header may be meant for a proxy in between.
+        (Ok(None) | Err(TokenProblem::Header), Some(token)) if query == QueryToken::Taken => keys.check(&token),
+        (Ok(None), Some(_)) => return Err(unauthorized(TokenProblem::InTheQuery)),
+        (Ok(None), None) => return Err(unauthorized(TokenProblem::Missing)),
+        (Err(problem), _) => return Err(unauthorized(problem)),
+    };
+    checked.map(Caller::Holder).map_err(|problem: BadToken| unauthorized(TokenProblem::Bad(problem)))
+}
+
+/// The token of `Authorization: Bearer`; the scheme may be written in any case (RFC 9110, section 11.1).
+fn header_token(headers: &HeaderMap) -> Result<Option<&str>, TokenProblem> {
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = sent.next() else { return Ok(None) };
+    let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(TokenProblem::Header)?;
+    if sent.next().is_some() || !scheme.eq_ignore_ascii_case("Bearer") {
+        return Err(TokenProblem::Header);
+    }
+    Ok(Some(token.trim()))
+}
+
+fn query_token(parts: &Parts) -> Option<String> {
+    let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    let mut tokens = query.filter(|(name, token)| name == ACCESS_TOKEN && !token.is_empty());
+    tokens.next().map(|(_, token)| token.into_owned())
+}
