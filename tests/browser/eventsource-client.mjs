@@ -1,6 +1,6 @@
 // Reads a job's event stream with the npm package `eventsource` until the job's last terminal event.
 //
-//   node eventsource-client.mjs <base URL> <job id>
+//   node eventsource-client.mjs <URL of the stream>
 //
 // Prints one JSON line per event: {"id": …, "event": …, "data": …}. Exit code 0 after the terminal event, 1 when the
 // stream was refused or the deadline passed (DEADLINE_SECONDS, 120 if unset), 2 for wrong arguments.
@@ -9,13 +9,12 @@ import { EventSource } from "eventsource";
 const NAMES = ["sync", "queued", "started", "progress", "delta", "retrying", "completed", "failed", "cancelled"];
 const TERMINAL = new Set(["completed", "failed", "cancelled"]);
 
-const [base, jobId] = process.argv.slice(2);
-if (!base || !jobId) {
-  console.error("usage: node eventsource-client.mjs <base URL> <job id>");
+const [address] = process.argv.slice(2);
+if (!address) {
+  console.error("usage: node eventsource-client.mjs <URL of the stream>");
   process.exit(2);
 }
 
-const address = new URL(`/api/jobs/${encodeURIComponent(jobId)}/events`, base);
 const seconds = Number(process.env.DEADLINE_SECONDS ?? 120);
 const source = new EventSource(address);
 let knownSeq = 0;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jobcast::demo::{Behaviour, Gate, StandIns};
 use jobcast::job::JobId;
 use serde_json::Value;
+use url::Url;
 
 use crate::databases::TestDatabase;
 use crate::harness::{
@@ -123,7 +124,14 @@ async fn assert_did_well(driver: Program, folder: &Path) {
     eventually("the browser's end", async || processes_with(folder).is_empty().then_some(())).await;
 }
 
-async fn assert_whole_job(database: &TestDatabase, id: &str, history: &[Received]) {
+/// What the npm package reads at the address of a stream.
+pub async fn read_by_npm_package(events_url: &Url) -> Vec<Received> {
+    let mut node = node("eventsource-client.mjs");
+    let node = node.arg(events_url.as_str()).env("DEADLINE_SECONDS", OWN_DEADLINE_SECONDS);
+    events_of(Program::start(node, DEADLINE).end().await)
+}
+
+pub async fn assert_whole_job(database: &TestDatabase, id: &str, history: &[Received]) {
     let job_id = JobId(id.parse().unwrap());
     assert_complete(history, &stored(open(database).await.as_ref(), job_id).await);
     assert_eq!(history.last().unwrap().event, "completed");
@@ -149,7 +157,8 @@ fn events_in(stream: &str) -> Vec<Received> {
 
 fn npm_client(client: &Client, id: &str) -> Program {
     let mut node = node("eventsource-client.mjs");
-    Program::start(node.args([client.url.as_str(), id]).env("DEADLINE_SECONDS", OWN_DEADLINE_SECONDS), DEADLINE)
+    let events_url = client.at(&format!("/api/jobs/{id}/events"));
+    Program::start(node.arg(events_url.as_str()).env("DEADLINE_SECONDS", OWN_DEADLINE_SECONDS), DEADLINE)
 }
 
 /// The events that the npm package's program printed, one a line.

@@ -3,6 +3,7 @@
 // Clippy's allow-unwrap-in-tests covers functions marked #[test], not what they call.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod attempts;
 mod bad_input;
 mod bad_start;

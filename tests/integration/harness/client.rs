@@ -1,5 +1,6 @@
 //! A client of the JSON routes, as a front-end developer would write one.
 
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
@@ -17,6 +18,14 @@ impl Client {
     pub fn new(url: Url) -> Client {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Client { url, http, brand_id: Uuid::new_v4() }
+    }
+
+    /// A client of this brand that sends this token with everything.
+    pub fn with_token(url: Url, brand_id: Uuid, token: &str) -> Client {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().expect("a token fits a header"));
+        let http = reqwest::Client::builder().no_proxy().default_headers(headers).build().unwrap();
+        Client { url, http, brand_id }
     }
 
     pub fn at(&self, path: &str) -> Url {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jobcast::access::Origins;
+use jobcast::access::{AuthSecret, Keys, Origins};
 use jobcast::engine::{Engine, EngineSettings, EngineTasks};
 use jobcast::event::Seq;
 use jobcast::event_log::EventLog;
@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 use uuid::Uuid;
 
-use super::{Client, DEADLINE};
+use super::{Client, DEADLINE, SECRET};
 
 pub struct LogServer {
     pub url: Url,
@@ -34,8 +34,17 @@ impl LogServer {
         LogServer::running(store, Vec::new()).await
     }
 
+    /// The same, asking for tokens signed with [`SECRET`].
+    pub async fn asking_for_tokens(store: Arc<dyn Store>) -> LogServer {
+        LogServer::with(store, Vec::new(), Some(Arc::new(Keys::new(&AuthSecret::new(SECRET), None)))).await
+    }
+
     /// The same with pipelines of the test's own.
     pub async fn running(store: Arc<dyn Store>, pipelines: Vec<Arc<dyn Pipeline>>) -> LogServer {
+        LogServer::with(store, pipelines, None).await
+    }
+
+    async fn with(store: Arc<dyn Store>, pipelines: Vec<Arc<dyn Pipeline>>, keys: Option<Arc<Keys>>) -> LogServer {
         let (event_log, _) = EventLog::start(store.clone(), Hub::default());
         let settings = EngineSettings {
             max_concurrent_jobs: 1,
@@ -50,7 +59,7 @@ impl LogServer {
             max_streams: 10_000,
             drain_spread: Duration::from_millis(50),
             simulated: false,
-            keys: None,
+            keys,
             origins: Origins::default(),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -11,6 +11,7 @@ mod proxy;
 mod reader;
 mod server;
 mod site;
+mod token;
 
 pub use client::Client;
 pub use demo::Demo;
@@ -22,6 +23,7 @@ pub use proxy::Proxy;
 pub use reader::{Heard, Reader, Received};
 pub use server::{Server, flags};
 pub use site::Site;
+pub use token::{SECRET, TokenClaims, claims_of, in_seconds, signed, signed_as, with_signature};
 
 use std::future::Future;
 use std::sync::Arc;

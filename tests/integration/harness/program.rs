@@ -39,7 +39,19 @@ pub struct Lines {
 /// A command that runs the binary without the settings that the developer's environment may hold.
 pub fn jobcast() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jobcast"));
-    for name in ["HOST", "PORT", "DATABASE_URL", "DIRECT_DATABASE_URL", "AUTH_SECRET", "JOBCAST_SERVER", "LOG_FORMAT"] {
+    for name in [
+        "HOST",
+        "PORT",
+        "DATABASE_URL",
+        "DIRECT_DATABASE_URL",
+        "AUTH_SECRET",
+        "AUTH_SECRET_PREVIOUS",
+        "ALLOW_ANONYMOUS",
+        "CORS_ORIGINS",
+        "JOBCAST_SERVER",
+        "JOBCAST_TOKEN",
+        "LOG_FORMAT",
+    ] {
         command.env_remove(name);
     }
     command

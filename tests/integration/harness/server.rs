@@ -7,7 +7,7 @@ use jobcast::demo::StandIns;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::{Client, soon};
+use super::{Client, SECRET, soon};
 
 /// A running server; dropping it cuts everything off.
 pub struct Server {
@@ -31,6 +31,11 @@ impl Server {
         let url = Url::parse(&format!("http://{}", app.address())).unwrap();
         let stop = Stop::default();
         Server { url, stop: stop.clone(), running: tokio::spawn(app.run(stop)) }
+    }
+
+    /// A server that asks for tokens signed with [`SECRET`].
+    pub async fn asking_for_tokens(database_url: &str, stand_ins: &StandIns) -> Server {
+        Server::with(database_url, stand_ins, &["--auth-secret", SECRET], AppOptions::default()).await
     }
 
     pub fn client(&self) -> Client {
@@ -63,6 +68,8 @@ pub fn flags(database_url: &str, stand_ins: &StandIns) -> Vec<String> {
         ("--anthropic-api-key", "a-key-for-tests".to_owned()),
         ("--foreplay-base-url", stand_ins.foreplay.base_url().to_string()),
         ("--foreplay-api-key", "another-key-for-tests".to_owned()),
+        // None, whatever the developer's environment holds; a later flag wins.
+        ("--auth-secret", String::new()),
     ];
     pairs.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
 }
