@@ -1,7 +1,7 @@
 # The server as a small image without a shell, run by an unprivileged user.
 #
 #   docker build -t jobcast .
-#   docker run --publish 127.0.0.1:8080:8080 --env ALLOW_ANONYMOUS=true --stop-timeout 30 --volume jobcast:/data jobcast
+#   docker run --publish 127.0.0.1:8080:8080 --env AUTH_SECRET --stop-timeout 30 --volume jobcast:/data jobcast
 
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
@@ -21,8 +21,8 @@ COPY --from=build --chown=65532:65532 /image/data /data
 WORKDIR /data
 USER 65532:65532
 
-# A container is reached from outside, so loopback will not do. The server refuses any other address while it has no
-# access control, unless ALLOW_ANONYMOUS=true: whoever runs the image says so, having made sure who can reach the port.
+# A container is reached from outside, so loopback will not do. The server refuses any other address without AUTH_SECRET,
+# unless ALLOW_ANONYMOUS=true: whoever runs the image says so, having made sure who can reach the port.
 ENV HOST=0.0.0.0 PORT=8080
 EXPOSE 8080
 

@@ -1,4 +1,5 @@
 // The HTTP calls of the contract, their errors, and the server's clock.
+import { authorization, currentToken, hasOtherToken } from "/static/session.js";
 
 const TIMEOUT = 15_000;
 
@@ -50,6 +51,7 @@ export function brandPath(brandId) {
 }
 
 async function call(method, path, { body, headers = {} } = {}) {
+  const used = currentToken();
   const answer = await send(method, path, body, headers);
   noteClock(answer.headers.get("Date"));
   const parsed = await answer.json().catch(() => null);
@@ -58,13 +60,15 @@ async function call(method, path, { body, headers = {} } = {}) {
   }
   if (!answer.ok || parsed.success === false) {
     const message = typeof parsed.error === "string" ? parsed.error : `The server answered ${answer.status}.`;
+    // Refused calls did nothing, so they are made again once there is another token.
+    if (answer.status === 401 && await hasOtherToken(used, message)) return call(method, path, { body, headers });
     throw new ApiError(message, { status: answer.status, code: parsed.code, field: parsed.field });
   }
   return parsed;
 }
 
 async function send(method, path, body, headers) {
-  const options = { method, headers: { Accept: "application/json", ...headers }, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) };
+  const options = { method, headers: { Accept: "application/json", ...authorization(), ...headers }, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);

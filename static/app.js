@@ -1,9 +1,10 @@
 // Wires the parts together and shows the view that the address names: `#/` or `#/jobs/<id>`.
-import { mountBrand } from "/static/brand.js";
+import { brandId, mountBrand, useBrand } from "/static/brand.js";
 import { byId, setShown } from "/static/dom.js";
 import { mountFaultList } from "/static/fault-list.js";
 import { hideJobList, mountJobList, resetJobList, showJobList } from "/static/job-list.js";
 import { leaveJobPage, mountJobPage, showJobPage } from "/static/job-page.js";
+import { mountSession } from "/static/session.js";
 import { mountStartForm } from "/static/start-form.js";
 
 /** The page is shown when the job types are known, or after this many milliseconds without an answer. */
@@ -18,6 +19,7 @@ async function main() {
     if (location.hash.startsWith("#/jobs/")) location.hash = "#/";
     else showJobList();
   });
+  mountSession(adoptBrand);
   mountJobList();
   mountJobPage();
   mountSkipLink();
@@ -34,6 +36,14 @@ async function main() {
     route();
     focusHeading();
   });
+}
+
+// A token for other brands than the page's own would show an empty list.
+function adoptBrand(brands) {
+  if (brands.length === 0 || brands.includes(brandId())) return;
+  useBrand(brands[0]);
+  resetJobList();
+  if (routed !== null && !byId("home-view").hidden) showJobList();
 }
 
 function route() {

@@ -12,6 +12,13 @@ export function brandId() {
   return current;
 }
 
+/** Works for this brand from now on, if it is one's id. */
+export function useBrand(id) {
+  if (!UUID.test(id)) return;
+  current = keep(id);
+  show();
+}
+
 /** Shows the brand in the page's head and calls `onChange` when the person chose another. */
 export function mountBrand(onChange) {
   const dialog = byId("brand-dialog");

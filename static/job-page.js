@@ -8,6 +8,7 @@ import { JobStream, isTerminal } from "/static/job-stream.js";
 import { applyEvent, applyJob, applySync, isCaughtUp, newJobState, stepsOf } from "/static/job-state.js";
 import { fieldName, shortSubject, subject, typeName } from "/static/job-words.js";
 import { mountModelText } from "/static/model-text.js";
+import { isAsking } from "/static/session.js";
 import { failureView, loadResult, unreadableView } from "/static/result-view.js";
 
 /** How often the estimate of a running job is asked for anew, in milliseconds. */
@@ -36,7 +37,7 @@ export function mountJobPage() {
   byId("job-cancel").addEventListener("click", () => whileBusy(byId("job-cancel"), "Cancelling…", () => act(cancelJob)));
   byId("job-retry").addEventListener("click", () => whileBusy(byId("job-retry"), "Queueing…", () => act(retryJob)));
   setInterval(() => { if (jobId !== null) renderTimes(); }, 1_000);
-  setInterval(() => { if (state.job?.status === "processing" && !document.hidden) refreshStatus(); }, ESTIMATE_PERIOD);
+  setInterval(() => { if (state.job?.status === "processing" && !document.hidden && !isAsking()) refreshStatus(); }, ESTIMATE_PERIOD);
   document.addEventListener("visibilitychange", () => { if (jobId !== null && !document.hidden) catchUp(); });
 }
 

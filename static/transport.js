@@ -1,5 +1,6 @@
 // An EventSource that can be opened again after every loss: it says what came, what was cut off, and when it is silent
 // for suspiciously long. It does not know what is streamed; its owner decides what follows a loss.
+import { withToken } from "/static/session.js";
 
 /** A connection that has not sent anything after this many milliseconds is given up (a buffering proxy, a full connection pool). */
 const FIRST_WAIT = 15_000;
@@ -46,7 +47,7 @@ export class Transport {
   open() {
     this.release();
     window.addEventListener("online", this.#hurry);
-    const source = new EventSource(this.#address());
+    const source = new EventSource(withToken(this.#address()));
     this.#source = source;
     for (const name of this.#names) {
       source.addEventListener(name, (message) => { if (source === this.#source) this.#receive(name, message); });

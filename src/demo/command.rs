@@ -13,6 +13,14 @@ const DATABASE: &str = "sqlite://jobcast-demo.db";
 /// Any key will do for the stand-ins. It is struck from what a person reads, so it is no word that is used there.
 const KEY: &str = "key-of-no-worth";
 
+/// What is said where a secret is set, and what the commands need then.
+const NEEDS_TOKEN: &str = r"
+  AUTH_SECRET is set, so everything needs a token. Where it is set too, make one:
+
+    export JOBCAST_TOKEN=$(jobcast token --brands '*')
+";
+const BEARER: &str = r#" -H "Authorization: Bearer $JOBCAST_TOKEN""#;
+
 /// The settings with the stand-ins as upstreams, and a database of the demo's own unless another one was named.
 pub fn configured(mut config: Config, stand_ins: &StandIns) -> Config {
     config.gtm_base_url = stand_ins.gtm.base_url();
@@ -31,6 +39,10 @@ pub fn banner(address: SocketAddr, config: &Config) -> String {
     let server = format!("http://{}", reachable(address));
     let place = config.database_url.place();
     let kept = place.strip_prefix("sqlite://").unwrap_or(&place);
+    let (needs_token, bearer) = match &config.auth_secret {
+        Some(secret) if !secret.is_empty() => (NEEDS_TOKEN, BEARER),
+        _ => ("", ""),
+    };
     format!(
         r#"
   jobcast demo
@@ -42,16 +54,16 @@ pub fn banner(address: SocketAddr, config: &Config) -> String {
   Simulated, on this machine: the brand-analysis API, the ad library and Claude.
   Real: everything else. The pages of the site are fetched, and the result is about that site.
   Jobs are kept in {kept}.
-
+{needs_token}
   From another terminal, start a job that analyses the page above:
 
-    curl -s {server}/api/jobs/start -H 'Content-Type: application/json' -d '{{
+    curl -s {server}/api/jobs/start{bearer} -H 'Content-Type: application/json' -d '{{
       "brand_id": "7b0d7c1e-2f5a-4c7e-9d52-3c0f4a1b2c3d", "job_type": "brand_intelligence",
       "input_data": {{"url": "{server}/"}}}}'
 
   and follow it, with the job_id of the answer in place of JOB_ID:
 
-    curl -N {server}/api/jobs/JOB_ID/events
+    curl -N {server}/api/jobs/JOB_ID/events{bearer}
     jobcast watch JOB_ID --server {server}
     {server}/#/jobs/JOB_ID (in a browser)
 

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::databases::TestDatabase;
 use crate::harness::{
-    Client, Demo, Ended, Process, Program, Received, Server, Site, assert_complete, eventually, on_both_databases,
+    Client, Demo, Ended, Process, Program, Received, SECRET, Server, Site, assert_complete, eventually, on_both_databases,
     open, soon, stored,
 };
 
@@ -81,7 +81,7 @@ async fn an_npm_package_resumes_by_itself_when_the_server_is_killed(database: Te
 async fn the_dashboard_of_the_demo_works_in_chromium() {
     let (demo, site) = (Demo::start().await, Site::start_held().await);
     let folder = tempfile::tempdir().unwrap();
-    let mut driver = browser("dashboard.mjs", &demo, &site, folder.path());
+    let mut driver = browser("dashboard.mjs", &demo.url, &site, folder.path());
     driver.prints("reloaded").await;
     assert!(!processes_with(folder.path()).is_empty(), "the browser is recognised by its profile");
     site.open();
@@ -92,7 +92,19 @@ async fn the_dashboard_of_the_demo_works_in_chromium() {
 async fn every_job_type_of_the_demo_is_started_and_read_in_chromium() {
     let (demo, site) = (Demo::start().await, Site::start().await);
     let folder = tempfile::tempdir().unwrap();
-    let driver = browser("job-types.mjs", &demo, &site, folder.path());
+    let driver = browser("job-types.mjs", &demo.url, &site, folder.path());
+    assert_did_well(driver, folder.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_dashboard_asks_for_tokens_in_chromium() {
+    let (stand_ins, site) = (StandIns::start().await.unwrap(), Site::start_held().await);
+    let database = TestDatabase::sqlite().await;
+    let server = Server::asking_for_tokens(&database.url, &stand_ins).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut driver = browser("access.mjs", &server.url, &site, folder.path());
+    driver.prints("signed in again").await;
+    site.open();
     assert_did_well(driver, folder.path()).await;
 }
 
@@ -108,10 +120,11 @@ async fn the_list_of_the_dashboard_follows_its_brand_in_chromium() {
 
 /// A program of `tests/browser` that drives Chromium; the browser keeps its profile in `folder` and names it on its
 /// command line.
-fn browser(program: &str, demo: &Demo, site: &Site, folder: &Path) -> Program {
+fn browser(program: &str, server: &Url, site: &Site, folder: &Path) -> Program {
     let mut node = node(program);
     let node = node
-        .args([demo.url.as_str(), &site.url])
+        .args([server.as_str(), &site.url])
+        .env("SECRET", SECRET)
         .env("CHROMIUM", chromium())
         .env("DEADLINE_SECONDS", OWN_DEADLINE_SECONDS)
         .env("TMPDIR", folder);
