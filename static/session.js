@@ -50,20 +50,23 @@ export async function hasOtherToken(used, words) {
 function ask(words) {
   asking ??= new Promise((resolve) => {
     const [dialog, input, form] = [byId("token-dialog"), byId("token-input"), byId("token-form")];
+    let isEntered = false;
     showError(words);
     input.value = "";
     form.onsubmit = (event) => {
       event.preventDefault();
       const entered = input.value.trim().replace(/^bearer\s+/i, "");
       if (entered === "") return showError("Paste the token here.");
+      isEntered = true;
       token = keep(entered);
       dialog.close();
     };
     dialog.onclose = () => {
-      const isEntered = input.value !== "" && token !== null;
       input.value = "";
       asking = null;
       isDeclined = !isEntered;
+      // The one that was refused is of no more use.
+      if (isDeclined) token = keep(null);
       showButton();
       if (isEntered) onToken();
       resolve(isEntered);

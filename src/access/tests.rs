@@ -69,14 +69,10 @@ fn times_are_judged_with_a_small_leeway() {
     let at = |name, seconds: f64| read_with(&[(name, Some(json!(Utc::now().timestamp() as f64 + seconds)))]).err();
     assert_eq!(at("exp", -2.0), None, "clocks may differ");
     assert_eq!(at("exp", -6.0), Some(BadToken::Expired));
-    assert_eq!(at("exp", 0.25e300), Some(BadToken::Claim(keys_exp())), "no time at all");
+    assert!(matches!(at("exp", 0.25e300), Some(BadToken::Claim(_))), "no time at all");
     assert_eq!(at("exp", 1e18), None, "for ever");
     assert_eq!(at("nbf", 2.0), None, "clocks may differ");
     assert_eq!(at("nbf", 60.0), Some(BadToken::NotYetValid));
-}
-
-fn keys_exp() -> &'static str {
-    "exp is required, as a time in seconds since 1970"
 }
 
 #[test]

@@ -71,6 +71,7 @@ async function asksForAToken(page) {
 }
 
 async function canBeDeclined(page) {
+  await page.keyboard.type("half a tok");
   await page.keyboard.press("Escape");
   await page.locator("#token-dialog").waitFor({ state: "hidden" });
   await page.locator("#session-button").waitFor();

@@ -12,8 +12,8 @@ use url::Url;
 
 use crate::databases::TestDatabase;
 use crate::harness::{
-    Client, Demo, Ended, Process, Program, Received, SECRET, Server, Site, assert_complete, eventually, on_both_databases,
-    open, soon, stored,
+    Client, Demo, Ended, Process, Program, Received, SECRET, Server, Site, assert_complete, eventually,
+    on_both_databases, open, soon, stored,
 };
 
 on_both_databases!(
