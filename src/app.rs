@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ConfigError};
 use crate::engine::{Engine, EngineSettings, EngineTasks};
-use crate::event_log::EventLog;
+use crate::event_log::{EventLog, EventLogTasks};
 use crate::http::{self, ApiSettings, OpenStreams, ServeSettings};
 use crate::hub::Hub;
 use crate::pipeline::{
@@ -51,7 +50,7 @@ pub struct App {
     engine: Engine,
     tasks: EngineTasks,
     store: Arc<dyn Store>,
-    log_writer: JoinHandle<()>,
+    log: EventLogTasks,
     drain_time: Duration,
 }
 
@@ -115,7 +114,7 @@ pub struct Broken(&'static str);
 /// # Errors
 /// [`StartError::Database`] when it cannot be reached or used.
 pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
-    let settings = StoreSettings { lease: config.lease(), max_queued_jobs: config.max_queued_jobs };
+    let settings = StoreSettings { lease: config.lease(), max_queued_jobs: config.max_queued_jobs, alone: true };
     let store = store::open(config.database_url.expose(), config.direct_database_url().expose(), settings).await?;
     Ok(store)
 }
@@ -132,10 +131,10 @@ impl App {
         let listener = TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })?;
         let address = listener.local_addr().map_err(|error| StartError::Listen { address, error })?;
         let store = open_store(config).await?;
-        let (event_log, log_writer) = EventLog::start(store.clone(), Hub::default());
+        let (event_log, log) = EventLog::start(store.clone(), Hub::default());
         let (engine, tasks) = Engine::start(engine_settings(config, options), store.clone(), event_log, registry);
         let (router, streams) = http::router(engine.clone(), api_settings(config, options));
-        Ok(App { listener, address, router, streams, engine, tasks, store, log_writer, drain_time: config.drain() })
+        Ok(App { listener, address, router, streams, engine, tasks, store, log, drain_time: config.drain() })
     }
 
     /// Where the server listens.
@@ -148,7 +147,7 @@ impl App {
     /// # Errors
     /// [`Broken`] when a part that must not end did; the server has drained then as far as it could.
     pub async fn run(self, stop: Stop) -> Result<(), Broken> {
-        let App { listener, address: _, router, streams, engine, tasks, store, mut log_writer, drain_time } = self;
+        let App { listener, address: _, router, streams, engine, tasks, store, mut log, drain_time } = self;
         let cut_connections = CancellationToken::new();
         let server = http::serve(listener, router, ServeSettings::default(), cut_connections.clone());
         let mut server = tokio::spawn(server);
@@ -156,7 +155,7 @@ impl App {
         let broken = tokio::select! {
             () = stop.drain.cancelled() => None,
             _ = &mut server => Some("the connection loop"),
-            _ = &mut log_writer => Some("the event log's writer"),
+            _ = &mut log.writer => Some("the event log's writer"),
         };
         tracing::info!(seconds = drain_time.as_secs(), "draining: no new jobs, streams end, running jobs may finish");
         let deadline = Instant::now() + drain_time.saturating_sub(RESERVED_FOR_ABORT);
@@ -167,7 +166,7 @@ impl App {
         cut_connections.cancel();
         drop(engine);
         let close = async {
-            while !server.is_finished() || !log_writer.is_finished() {
+            while !server.is_finished() || !log.writer.is_finished() {
                 tokio::time::sleep(CLOSE_POLL).await;
             }
             store.close().await;

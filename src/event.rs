@@ -9,10 +9,19 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::job::{Job, JobId, UnknownName};
+use crate::job::{BrandId, Job, JobId, UnknownName};
 
 /// An event's position in its job, from 1; 0 stands before the first. A cursor is the last seq that a reader has.
 pub type Seq = i64;
+
+/// Whose events a reader follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// Those of one job, which ends.
+    Job(JobId),
+    /// Those of all jobs of a brand, which does not.
+    Brand(BrandId),
+}
 
 /// One fact about a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +30,8 @@ pub struct Event {
     pub job_id: JobId,
     /// Its position in that job.
     pub seq: Seq,
+    /// Its position among the events of the job's brand; 0 until it is stored.
+    pub brand_seq: Seq,
     /// What happened.
     pub name: EventName,
     /// When it was recorded.
@@ -45,16 +56,29 @@ impl Event {
             detail,
         };
         let data = serde_json::to_string(&data).expect("event data has string keys and finite numbers only");
-        Event { job_id: job.id, seq: job.last_seq, name: detail.name(), at, data }
+        Event { job_id: job.id, seq: job.last_seq, brand_seq: 0, name: detail.name(), at, data }
     }
 
-    /// The bytes of the event in a `text/event-stream`.
-    pub fn frame(&self) -> String {
-        format!("id: {}\nevent: {}\ndata: {}\n\n", self.seq, self.name, self.data)
+    /// Its position among the events of the subject.
+    pub fn position(&self, subject: Subject) -> Seq {
+        match subject {
+            Subject::Job(_) => self.seq,
+            Subject::Brand(_) => self.brand_seq,
+        }
+    }
+
+    /// Whether it ends the stream of the subject.
+    pub fn ends(&self, subject: Subject) -> bool {
+        matches!(subject, Subject::Job(_)) && self.name.is_terminal()
+    }
+
+    /// The bytes of the event in the subject's `text/event-stream`.
+    pub fn frame(&self, subject: Subject) -> String {
+        format!("id: {}\nevent: {}\ndata: {}\n\n", self.position(subject), self.name, self.data)
     }
 }
 
-/// Joins neighbouring deltas of one step and attempt into the last of them, so that a late reader is not sent
+/// Joins neighbouring deltas of one step and attempt of a job into the last of them, so that a late reader is not sent
 /// thousands of pieces. All other events pass unchanged.
 pub fn merge_deltas(events: Vec<Event>) -> Vec<Event> {
     let mut merged: Vec<Event> = Vec::with_capacity(events.len());
@@ -103,7 +127,7 @@ impl OpenDelta {
     }
 
     fn belongs_with(&self, next: &OpenDelta) -> bool {
-        ["step", "attempt"].iter().all(|key| self.data.get(*key) == next.data.get(*key))
+        ["job_id", "step", "attempt"].iter().all(|key| self.data.get(*key) == next.data.get(*key))
     }
 
     fn followed_by(self, next: OpenDelta) -> OpenDelta {
@@ -273,7 +297,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::job::{BrandId, JobType, NewJob};
+    use crate::job::{JobType, NewJob};
 
     fn job() -> Job {
         let new = NewJob {
@@ -302,7 +326,10 @@ mod tests {
 
     #[test]
     fn a_frame_is_three_lines_and_a_blank_one_whatever_the_text() {
-        let frame = delta(7, 1, "a\nb\r\n\u{2028}c\n\ndata: x").frame();
+        let mut delta = delta(7, 1, "a\nb\r\n\u{2028}c\n\ndata: x");
+        delta.brand_seq = 31;
+        assert!(delta.frame(Subject::Brand(BrandId(Uuid::nil()))).starts_with("id: 31\nevent: delta\n"));
+        let frame = delta.frame(Subject::Job(delta.job_id));
         assert!(frame.starts_with("id: 7\nevent: delta\ndata: {"));
         assert_eq!(frame.matches(['\n', '\r']).count(), 4, "{frame:?}");
         assert!(frame.ends_with("}\n\n"));
@@ -317,5 +344,15 @@ mod tests {
         assert_eq!(text(&merged[0]), "ab");
         assert_eq!(merged[1], progress);
         assert_eq!(serde_json::from_str::<Value>(&merged[0].data).unwrap()["seq"], 3);
+    }
+
+    #[test]
+    fn deltas_of_two_jobs_stay_apart() {
+        let of_another = |seq, text: &str| {
+            let another = Job { id: JobId::new(), last_seq: seq, step: 2, ..job() };
+            Event::new(&another, DateTime::UNIX_EPOCH, &EventDetail::Delta { text: text.to_owned() })
+        };
+        let events = vec![delta(2, 2, "a"), of_another(2, "x"), delta(3, 2, "b")];
+        assert_eq!(merge_deltas(events.clone()), events);
     }
 }

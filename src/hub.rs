@@ -1,15 +1,15 @@
-//! Live fan-out: one tokio broadcast channel per watched job, in a DashMap.
+//! Live fan-out: one tokio broadcast channel per watched job (or brand), in a DashMap.
 //! Must not read or write storage; what it carries is a hint, and losing all of it loses nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use crate::event::Seq;
-use crate::job::JobId;
+use crate::event::{Seq, Subject};
 
 /// How many signals a subscriber may be behind before it is sent back to the store.
 ///
@@ -19,17 +19,24 @@ const CAPACITY: usize = 64;
 /// A cheap handle to all channels.
 #[derive(Debug, Clone, Default)]
 pub struct Hub {
-    channels: Arc<DashMap<JobId, broadcast::Sender<Signal>>>,
+    channels: Arc<DashMap<Subject, Channel>>,
+}
+
+#[derive(Debug)]
+struct Channel {
+    sender: broadcast::Sender<Signal>,
+    /// The position that this process is known to have shown; what lies after it may be news from elsewhere.
+    reached: AtomicI64,
 }
 
 /// A committed event, rendered once for all subscribers.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    /// The event's position.
+    /// The event's position among those of the subject.
     pub seq: Seq,
     /// Its bytes in a `text/event-stream`.
     pub bytes: Bytes,
-    /// Whether the job was over with it.
+    /// Whether the subject was over with it.
     pub terminal: bool,
 }
 
@@ -49,51 +56,55 @@ pub enum Heard {
 }
 
 impl Hub {
-    /// Hears everything that is published for this job from now on.
-    pub fn subscribe(&self, job_id: JobId) -> Subscription {
-        let receiver = match self.channels.entry(job_id) {
-            Entry::Occupied(channel) => channel.get().subscribe(),
+    /// Hears everything that is published for this subject from now on. The subscriber has what lies up to `cursor`.
+    pub fn subscribe(&self, subject: Subject, cursor: Seq) -> Subscription {
+        let receiver = match self.channels.entry(subject) {
+            Entry::Occupied(channel) => channel.get().sender.subscribe(),
             Entry::Vacant(vacant) => {
                 let (sender, receiver) = broadcast::channel(CAPACITY);
-                vacant.insert(sender);
+                vacant.insert(Channel { sender, reached: AtomicI64::new(cursor) });
                 receiver
             }
         };
-        Subscription { job_id, receiver: Some(receiver), hub: self.clone() }
+        Subscription { subject, receiver: Some(receiver), hub: self.clone() }
     }
 
-    /// Whether anybody watches this job, so that rendering a frame is worth it.
-    pub fn is_watched(&self, job_id: JobId) -> bool {
-        self.channels.contains_key(&job_id)
+    /// Whether anybody watches this subject, so that rendering a frame is worth it.
+    pub fn is_watched(&self, subject: Subject) -> bool {
+        self.channels.contains_key(&subject)
     }
 
-    /// Hands a committed event to all who watch its job.
-    pub fn publish(&self, job_id: JobId, frame: Frame) {
-        self.send(job_id, Signal::Committed(frame));
+    /// The position that this process is known to have shown of a subject; nothing if nobody watches it.
+    pub fn reached(&self, subject: Subject) -> Option<Seq> {
+        Some(self.channels.get(&subject)?.reached.load(Ordering::Relaxed))
     }
 
-    /// Tells all who watch the job to read the store, where it is not known what they missed.
-    pub fn publish_doubt(&self, job_id: JobId) {
-        self.send(job_id, Signal::Changed);
-    }
-
-    /// How many jobs are watched.
-    pub fn watched_jobs(&self) -> usize {
-        self.channels.len()
-    }
-
-    fn send(&self, job_id: JobId, signal: Signal) {
-        if let Some(channel) = self.channels.get(&job_id) {
+    /// Hands a committed event to all who watch its subject.
+    pub fn publish(&self, subject: Subject, frame: Frame) {
+        if let Some(channel) = self.channels.get(&subject) {
+            channel.reached.fetch_max(frame.seq, Ordering::Relaxed);
             // It fails only while the last subscriber is leaving.
-            let _ = channel.send(signal);
+            let _ = channel.sender.send(Signal::Committed(frame));
         }
+    }
+
+    /// Tells all who watch the subject to read the store, where it is not known what they missed.
+    pub fn publish_doubt(&self, subject: Subject) {
+        if let Some(channel) = self.channels.get(&subject) {
+            let _ = channel.sender.send(Signal::Changed);
+        }
+    }
+
+    /// All that is watched.
+    pub fn watched(&self) -> Vec<Subject> {
+        self.channels.iter().map(|channel| *channel.key()).collect()
     }
 }
 
-/// One reader of a job's channel; the channel goes with its last reader.
+/// One reader of a subject's channel; the channel goes with its last reader.
 #[derive(Debug)]
 pub struct Subscription {
-    job_id: JobId,
+    subject: Subject,
     /// Taken only by `drop`.
     receiver: Option<broadcast::Receiver<Signal>>,
     hub: Hub,
@@ -108,19 +119,27 @@ impl Subscription {
             Ok(Signal::Changed) | Err(RecvError::Lagged(_) | RecvError::Closed) => Heard::Doubt,
         }
     }
+
+    /// Says that the reader has what the store held up to here.
+    pub fn caught_up(&self, cursor: Seq) {
+        if let Some(channel) = self.hub.channels.get(&self.subject) {
+            channel.reached.fetch_max(cursor, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.receiver.take();
         // Under the shard's lock, so that nobody subscribes between the count and the removal.
-        self.hub.channels.remove_if(&self.job_id, |_, channel| channel.receiver_count() == 0);
+        self.hub.channels.remove_if(&self.subject, |_, channel| channel.sender.receiver_count() == 0);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::JobId;
 
     fn frame(seq: Seq) -> Frame {
         Frame { seq, bytes: Bytes::from_static(b"data: x\n\n"), terminal: false }
@@ -128,28 +147,41 @@ mod tests {
 
     #[tokio::test]
     async fn every_subscriber_hears_each_frame_and_the_channel_goes_with_the_last() {
-        let (hub, job_id) = (Hub::default(), JobId::new());
-        hub.publish(job_id, frame(1));
-        let (mut first, mut second) = (hub.subscribe(job_id), hub.subscribe(job_id));
-        hub.publish(job_id, frame(2));
+        let (hub, subject) = (Hub::default(), Subject::Job(JobId::new()));
+        hub.publish(subject, frame(1));
+        let (mut first, mut second) = (hub.subscribe(subject, 0), hub.subscribe(subject, 0));
+        hub.publish(subject, frame(2));
         for subscription in [&mut first, &mut second] {
             assert!(matches!(subscription.hear().await, Heard::Frame(Frame { seq: 2, .. })));
         }
         drop(first);
-        assert!(hub.is_watched(job_id));
+        assert!(hub.is_watched(subject));
         drop(second);
-        assert_eq!(hub.watched_jobs(), 0);
+        assert_eq!(hub.watched(), []);
     }
 
     #[tokio::test]
     async fn a_reader_that_lags_is_told_to_doubt_and_goes_on() {
-        let (hub, job_id) = (Hub::default(), JobId::new());
-        let mut slow = hub.subscribe(job_id);
+        let (hub, subject) = (Hub::default(), Subject::Job(JobId::new()));
+        let mut slow = hub.subscribe(subject, 0);
         let last = CAPACITY as Seq + 5;
         for seq in 1..=last {
-            hub.publish(job_id, frame(seq));
+            hub.publish(subject, frame(seq));
         }
         assert!(matches!(slow.hear().await, Heard::Doubt));
         assert!(matches!(slow.hear().await, Heard::Frame(Frame { seq: 6, .. })));
+    }
+
+    #[test]
+    fn what_was_shown_only_grows() {
+        let (hub, subject) = (Hub::default(), Subject::Job(JobId::new()));
+        assert_eq!(hub.reached(subject), None);
+        let watching = hub.subscribe(subject, 4);
+        assert_eq!(hub.reached(subject), Some(4));
+        watching.caught_up(9);
+        hub.publish(subject, frame(7));
+        assert_eq!(hub.reached(subject), Some(9));
+        hub.publish(subject, frame(10));
+        assert_eq!(hub.reached(subject), Some(10));
     }
 }

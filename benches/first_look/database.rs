@@ -115,7 +115,7 @@ async fn execute(server: &str, sql: String) -> Outcome<()> {
 
 /// The product's store and event log on a database.
 pub async fn open_log(url: &str) -> Outcome<(Arc<dyn Store>, EventLog)> {
-    let settings = StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 100_000 };
+    let settings = StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 100_000, alone: false };
     let store = store::open(url, url, settings).await?;
     let (event_log, _writer) = EventLog::start(store.clone(), Hub::default());
     Ok((store, event_log))

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +12,10 @@ use crate::job::{Attempt, JobId};
 
 /// Heartbeats per lease: two may get lost before the lease runs out.
 const BEATS_PER_LEASE: u32 = 3;
+
+/// How often it is looked whether another process has cancelled a job that runs here; its upstream connection is to be
+/// closed within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A cheap handle to the attempts under way.
 #[derive(Clone, Default)]
@@ -85,14 +90,36 @@ pub(super) async fn keep_alive(shared: Arc<Shared>, stop: CancellationToken) {
             continue;
         }
         match shared.store.heartbeat(&held).await {
-            Ok(alive) => {
-                for (job_id, attempt) in held.into_iter().filter(|lease| !alive.contains(lease)) {
-                    tracing::info!(%job_id, attempt, "the attempt no longer holds its job");
-                    shared.held.stop(job_id, attempt);
-                }
-            }
+            Ok(alive) => stop_others(&shared, held, &alive),
             // The fence keeps a stale attempt from writing; stopping it here would only throw paid work away.
             Err(error) => tracing::warn!(%error, jobs = held.len(), "could not extend leases"),
         }
+    }
+}
+
+/// Stops the attempts whose jobs another process has cancelled. Between heartbeats, which write; this only reads.
+pub(super) async fn watch(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = look.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        let held = shared.held.all();
+        if held.is_empty() {
+            continue;
+        }
+        match shared.store.still_held(&held).await {
+            Ok(alive) => stop_others(&shared, held, &alive),
+            Err(error) => tracing::debug!(%error, "could not look for cancelled jobs"),
+        }
+    }
+}
+
+fn stop_others(shared: &Shared, held: Vec<(JobId, Attempt)>, alive: &[(JobId, Attempt)]) {
+    for (job_id, attempt) in held.into_iter().filter(|lease| !alive.contains(lease)) {
+        tracing::info!(%job_id, attempt, "the attempt no longer holds its job");
+        shared.held.stop(job_id, attempt);
     }
 }

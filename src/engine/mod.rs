@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::event_log::{AppendError, EventLog};
 use crate::job::{BrandId, Job, JobId, JobType, NewJob};
 use crate::pipeline::{Input, InvalidInput, Registry, validate};
-use crate::store::{JobFilter, Position, Store, StoreError, StoredJob};
+use crate::store::{BrandStream, JobFilter, Position, Store, StoreError, StoredJob};
 use crate::write::{Action, Refusal, Write};
 
 mod backoff;
@@ -32,6 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The pause before a read is tried again.
 const READ_PAUSE: Duration = Duration::from_millis(50);
+
+/// How many jobs a brand's stream begins with.
+const NEWEST_JOBS: u32 = 50;
 
 /// How often a failed attempt is followed by another, by default.
 const MAX_RETRIES: u32 = 3;
@@ -120,6 +123,17 @@ pub struct JobView {
     pub estimated_completion: Option<DateTime<Utc>>,
 }
 
+/// A brand's stream and its newest jobs.
+#[derive(Debug)]
+pub struct BrandView {
+    /// The brand.
+    pub brand_id: BrandId,
+    /// Where its stream has come to.
+    pub stream: BrandStream,
+    /// Its newest jobs, newest first; they may be ahead of the stream's position.
+    pub jobs: Vec<JobView>,
+}
+
 /// What can be started.
 pub struct JobTypeView {
     /// The type.
@@ -189,6 +203,9 @@ impl Engine {
         let mut background = JoinSet::new();
         background.spawn(worker::claim_and_run(shared.clone(), attempts.clone()));
         background.spawn(lease::keep_alive(shared.clone(), stop_background.clone()));
+        if shared.store.is_shared() {
+            background.spawn(lease::watch(shared.clone(), stop_background.clone()));
+        }
         background.spawn(sweeper::reclaim(shared.clone(), stop_background.clone()));
         background.spawn(sweeper::prune(shared.clone(), stop_background.clone()));
         let tasks = EngineTasks { shared: shared.clone(), attempts, background, stop_background };
@@ -291,6 +308,18 @@ impl Engine {
             views.push(self.view(stored).await);
         }
         Ok(views)
+    }
+
+    /// The stream of a brand, and its newest jobs.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`] when the database does not answer.
+    pub async fn brand(&self, brand_id: BrandId) -> Result<BrandView, EngineError> {
+        // Before the jobs: what happens in between is told by the stream once more, rather than not at all.
+        let stream = answer_within(PATIENCE, || self.shared.store.brand_stream(brand_id)).await?;
+        let filter = JobFilter { brand_id: Some(brand_id), ..JobFilter::default() };
+        let jobs = self.jobs(&filter, None, NEWEST_JOBS).await?;
+        Ok(BrandView { brand_id, stream, jobs })
     }
 
     /// What can be started here.

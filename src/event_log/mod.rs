@@ -5,20 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use crate::hub::Hub;
 use crate::store::{Claim, Claimed, Committed, Store, StoreError};
 use crate::write::{Refusal, Write};
 
+mod announce;
 mod follow;
+mod relay;
 mod writer;
+
+use announce::Announcements;
 
 pub use crate::hub::Frame;
 
 /// How many appends may wait for the writer; beyond it an append waits for its turn within its own patience.
 const WAITING_APPENDS: usize = 8192;
+
+/// How many events one read of the store brings.
+const PAGE: u32 = 256;
 
 /// A cheap handle to the log.
 #[derive(Clone)]
@@ -26,6 +33,13 @@ pub struct EventLog {
     store: Arc<dyn Store>,
     hub: Hub,
     commands: mpsc::Sender<writer::Command>,
+}
+
+/// The log's tasks; dropping them ends the exchange with other instances.
+pub struct EventLogTasks {
+    /// Ends when the last handle of the log is dropped and all that waits is written.
+    pub writer: JoinHandle<()>,
+    _exchange: JoinSet<()>,
 }
 
 /// Why an append was not made.
@@ -40,11 +54,18 @@ pub enum AppendError {
 }
 
 impl EventLog {
-    /// Starts the log's one writer task. The task ends when the last handle is dropped and all that waits is written.
-    pub fn start(store: Arc<dyn Store>, hub: Hub) -> (EventLog, JoinHandle<()>) {
+    /// Starts the log's one writer task, and where the store is shared those that exchange news with other instances.
+    pub fn start(store: Arc<dyn Store>, hub: Hub) -> (EventLog, EventLogTasks) {
         let (commands, waiting) = mpsc::channel(WAITING_APPENDS);
-        let writer = writer::Writer::new(store.clone(), hub.clone(), waiting);
-        (EventLog { store, hub, commands }, tokio::spawn(writer.run()))
+        let announcements = store.is_shared().then(Announcements::default);
+        let writer = writer::Writer::new(store.clone(), hub.clone(), announcements.clone(), waiting);
+        let mut exchange = JoinSet::new();
+        if let Some(announcements) = announcements {
+            exchange.spawn(announcements.run(store.clone()));
+            exchange.spawn(relay::Relay::new(store.clone(), hub.clone()).run());
+        }
+        let tasks = EventLogTasks { writer: tokio::spawn(writer.run()), _exchange: exchange };
+        (EventLog { store, hub, commands }, tasks)
     }
 
     /// Makes a write durable together with all others that wait, then shows its events to whoever watches.

@@ -10,9 +10,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::AppendError;
-use crate::event::Event;
+use super::announce::Announcements;
+use crate::event::{Event, Subject};
 use crate::hub::{Frame, Hub};
-use crate::job::JobId;
+use crate::job::{Job, JobId};
 use crate::store::{Claim, Claimed, Committed, Store, StoreError};
 use crate::write::{Action, Refusal, Report, Write};
 
@@ -34,6 +35,8 @@ pub(super) enum Command {
 pub(super) struct Writer {
     store: Arc<dyn Store>,
     hub: Hub,
+    /// Where other instances share the store.
+    announcements: Option<Announcements>,
     waiting: mpsc::Receiver<Command>,
 }
 
@@ -44,8 +47,13 @@ struct Waiting {
 }
 
 impl Writer {
-    pub(super) fn new(store: Arc<dyn Store>, hub: Hub, waiting: mpsc::Receiver<Command>) -> Writer {
-        Writer { store, hub, waiting }
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        hub: Hub,
+        announcements: Option<Announcements>,
+        waiting: mpsc::Receiver<Command>,
+    ) -> Writer {
+        Writer { store, hub, announcements, waiting }
     }
 
     pub(super) async fn run(mut self) {
@@ -119,7 +127,7 @@ impl Writer {
         for (write, waiting) in writes.iter().zip(waiting) {
             tracing::error!(%error, job_id = %write.job_id, action = write.action.name(), "the database refused a write");
             if in_doubt {
-                self.hub.publish_doubt(write.job_id);
+                self.doubt(write.job_id);
             }
             let _ = waiting.reply.send(Err(error.clone().into()));
         }
@@ -128,9 +136,10 @@ impl Writer {
     fn answer(&self, writes: &[Write], waiting: Vec<Waiting>, outcomes: Vec<Result<Committed, Refusal>>) {
         for ((write, waiting), outcome) in writes.iter().zip(waiting).zip(outcomes) {
             if let Ok(committed) = &outcome {
-                self.publish(write.job_id, &committed.events);
+                self.publish(&committed.job, &committed.events);
                 if committed.again {
-                    self.hub.publish_doubt(write.job_id);
+                    self.doubt(write.job_id);
+                    self.announce(&committed.job);
                 }
             }
             // The caller may have left; the write is durable all the same.
@@ -144,7 +153,7 @@ impl Writer {
         }
         let claimed = self.store.claim(&claim).await;
         for claimed in claimed.iter().flatten() {
-            self.publish(claimed.job.id, std::slice::from_ref(&claimed.event));
+            self.publish(&claimed.job, std::slice::from_ref(&claimed.event));
         }
         // The worker may have lost its patience, or the process stops: what was claimed for it goes back at once.
         if let Err(Ok(claimed)) = reply.send(claimed) {
@@ -175,25 +184,43 @@ impl Writer {
                 continue;
             }
             if tried.is_some() {
-                self.hub.publish_doubt(write.job_id);
+                self.doubt(write.job_id);
             }
             let _ = waiting.reply.send(Err(tried.cloned().unwrap_or_else(late).into()));
         }
         (*writes, *waiting) = (kept_writes, kept_waiting);
     }
 
-    /// Renders each event once and hands it to all who watch.
-    fn publish(&self, job_id: JobId, events: &[Event]) {
-        if !self.hub.is_watched(job_id) {
+    /// Renders each event once for the job's viewers and once for the brand's, hands it to all who watch, and has the
+    /// job announced to other instances.
+    fn publish(&self, job: &Job, events: &[Event]) {
+        if events.is_empty() {
             return;
         }
-        for event in events {
-            self.hub.publish(job_id, render(event));
+        for subject in [Subject::Job(job.id), Subject::Brand(job.brand_id)] {
+            if self.hub.is_watched(subject) {
+                events.iter().for_each(|event| self.hub.publish(subject, render(event, subject)));
+            }
         }
+        self.announce(job);
+    }
+
+    fn announce(&self, job: &Job) {
+        if let Some(announcements) = &self.announcements {
+            announcements.add(job.brand_id, job.id);
+        }
+    }
+
+    /// A write of this job may be durable although nobody was shown it. Its brand may not be known here, so that all
+    /// brands are doubted; it is rare.
+    fn doubt(&self, job_id: JobId) {
+        self.hub.publish_doubt(Subject::Job(job_id));
+        let brands = self.hub.watched().into_iter().filter(|subject| matches!(subject, Subject::Brand(_)));
+        brands.for_each(|brand| self.hub.publish_doubt(brand));
     }
 }
 
 /// The frame that all subscribers of the event write.
-pub(super) fn render(event: &Event) -> Frame {
-    Frame { seq: event.seq, bytes: Bytes::from(event.frame()), terminal: event.name.is_terminal() }
+pub(super) fn render(event: &Event, subject: Subject) -> Frame {
+    Frame { seq: event.position(subject), bytes: Bytes::from(event.frame(subject)), terminal: event.ends(subject) }
 }

@@ -1,36 +1,16 @@
-//! The event stream of a job: the first frame, then whatever the event log has after the reader's cursor.
-//! Must not buffer for a reader or spawn a task for one.
+//! The routes of the event streams: that of a job, which ends with it, and that of a brand, which does not end.
+//! Must not send a frame; `event_stream` does.
 
-use std::pin::pin;
-
-use async_stream::stream;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
-use rand::RngExt;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
 
 use super::error::ApiError;
-use super::jobs::PathId;
+use super::event_stream::{self, AskedFor, Resume};
+use super::jobs::{PathBrandId, PathId};
 use super::query::Parameters;
 use super::{Api, wire};
-use crate::engine::JobView;
-use crate::event::Seq;
-use crate::job::Job;
-
-/// How long a browser waits before it comes back, in milliseconds; varied by a fifth either way, so that readers that
-/// were cut off together do not come back together.
-const RETRY_MILLISECONDS: u32 = 3000;
-
-/// The same when the process drains: another instance is there already.
-const DRAIN_RETRY_MILLISECONDS: std::ops::RangeInclusive<u32> = 500..=4000;
-
-/// A comment that shows proxies and watchdogs that the stream lives.
-const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
+use crate::event::Subject;
 
 pub(super) async fn of_job(
     State(api): State<Api>,
@@ -38,140 +18,27 @@ pub(super) async fn of_job(
     headers: HeaderMap,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let asked_for = asked_for(&headers, &parameters)?;
+    let asked_for = AskedFor::read(&headers, &parameters)?;
     let view = api.engine.job(id.0).await.map_err(ApiError::about(id.0))?;
-    let (cursor, resume) = resume(asked_for, &view.job);
+    let (cursor, resume) = asked_for.resume(view.job.last_seq, view.job.pruned_through);
     if view.job.status.is_terminal() && cursor == view.job.last_seq && resume != Resume::Reset {
         // A browser's EventSource takes this as the word to stop coming back.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    if api.engine.is_draining() {
-        let frames = [first_frame(cursor, resume, view), drain_frame()].concat();
-        return Ok(event_stream(Body::from(frames)));
-    }
-    let limit = api.settings.max_streams;
-    let permit = api.streams.permits.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams { limit })?;
-    Ok(event_stream(Body::from_stream(frames(api, view, cursor, resume, permit))))
-}
-
-/// The cursor that a reader asks for.
-enum AskedFor {
-    Start,
-    After(Seq),
-    Tail,
-}
-
-/// `Last-Event-ID`, else `last_event_id` in the query, else the start.
-fn asked_for(headers: &HeaderMap, parameters: &Parameters) -> Result<AskedFor, ApiError> {
-    let header = headers.get("last-event-id").filter(|value| !value.is_empty());
-    let (field, text) = match (header, parameters.text("last_event_id")) {
-        (Some(value), _) => ("Last-Event-ID", value.to_str().unwrap_or("not text")),
-        (None, Some("tail")) => return Ok(AskedFor::Tail),
-        (None, Some(text)) => ("last_event_id", text),
-        (None, None) => return Ok(AskedFor::Start),
-    };
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        let message = format!("{field} must be the id of an event, a whole number");
-        return Err(ApiError::Malformed { field: Some(field.to_owned()), message });
-    }
-    // A number that no seq can reach is ahead of every log.
-    Ok(match text.parse().unwrap_or(Seq::MAX) {
-        0 => AskedFor::Start,
-        seq => AskedFor::After(seq),
-    })
-}
-
-/// How the stream goes on from what the reader has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Resume {
-    Start,
-    Exact,
-    Reset,
-}
-
-impl Resume {
-    fn as_str(self) -> &'static str {
-        match self {
-            Resume::Start => "start",
-            Resume::Exact => "exact",
-            Resume::Reset => "reset",
-        }
-    }
-}
-
-fn resume(asked_for: AskedFor, job: &Job) -> (Seq, Resume) {
-    match asked_for {
-        AskedFor::Start => (0, Resume::Start),
-        AskedFor::Tail => (job.last_seq, Resume::Exact),
-        AskedFor::After(seq) if seq > job.last_seq || seq < job.pruned_through => (0, Resume::Reset),
-        AskedFor::After(seq) => (seq, Resume::Exact),
-    }
-}
-
-/// The bytes of a stream. The permit is held until the reader is gone.
-fn frames(
-    api: Api,
-    view: JobView,
-    cursor: Seq,
-    resume: Resume,
-    permit: OwnedSemaphorePermit,
-) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> + Send {
-    let job_id = view.job.id;
-    let first = first_frame(cursor, resume, view);
-    let last = drain_frame();
-    stream! {
-        let _permit = permit;
-        yield Ok(first);
-        let keep_alive = api.settings.keep_alive;
-        let mut events = pin!(api.engine.event_log().follow(job_id, cursor));
-        let mut silence = pin!(tokio::time::sleep(keep_alive));
-        let mut drained = pin!(drained(&api));
-        loop {
-            tokio::select! {
-                event = events.next() => match event {
-                    Some(frame) => {
-                        silence.as_mut().reset(Instant::now() + keep_alive);
-                        yield Ok(frame.bytes);
-                    }
-                    None => return,
-                },
-                () = &mut silence => {
-                    silence.as_mut().reset(Instant::now() + keep_alive);
-                    yield Ok(KEEP_ALIVE);
-                }
-                () = &mut drained => {
-                    yield Ok(last);
-                    return;
-                }
-            }
-        }
-    }
-}
-
-/// Returns some time after the process began to drain, spread so that readers do not all come back at once.
-async fn drained(api: &Api) {
-    api.engine.draining().cancelled_owned().await;
-    let spread = api.settings.drain_spread.mul_f64(rand::rng().random_range(0.0..=1.0));
-    tokio::time::sleep(spread).await;
-}
-
-fn first_frame(cursor: Seq, resume: Resume, view: JobView) -> Bytes {
-    let fifth = RETRY_MILLISECONDS / 5;
-    let retry = rand::rng().random_range(RETRY_MILLISECONDS - fifth..=RETRY_MILLISECONDS + fifth);
     let sync = wire::sync(view.into(), resume.as_str());
-    Bytes::from(format!("retry: {retry}\nid: {cursor}\nevent: sync\ndata: {sync}\n\n"))
+    event_stream::open(api, Subject::Job(id.0), cursor, &sync)
 }
 
-/// The last frame of a stream that ends because the process drains: when to come back.
-fn drain_frame() -> Bytes {
-    Bytes::from(format!("retry: {}\n\n", rand::rng().random_range(DRAIN_RETRY_MILLISECONDS)))
-}
-
-fn event_stream(body: Body) -> Response {
-    let mut response = body.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
+/// A brand without jobs has an empty stream: its first job may be about to start.
+pub(super) async fn of_brand(
+    State(api): State<Api>,
+    id: PathBrandId,
+    headers: HeaderMap,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let asked_for = AskedFor::read(&headers, &parameters)?;
+    let view = api.engine.brand(id.0).await?;
+    let (cursor, resume) = asked_for.resume(view.stream.last_seq, view.stream.pruned_through);
+    let sync = wire::brand_sync(view, resume.as_str());
+    event_stream::open(api, Subject::Brand(id.0), cursor, &sync)
 }

@@ -18,7 +18,7 @@ use super::error::ApiError;
 use super::query::Parameters;
 use super::{Api, body, wire};
 use crate::engine::{JobView, StartRequest, Started};
-use crate::event::Seq;
+use crate::event::{Seq, Subject};
 use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
 use crate::store::{JobFilter, Position};
 
@@ -111,7 +111,7 @@ pub(super) async fn status(
 
 /// Returns after the job's next event, after `wait`, or when the process drains.
 async fn wait_for_event(api: &Api, job: &Job, wait: Duration) {
-    let mut next = pin!(api.engine.event_log().follow(job.id, job.last_seq));
+    let mut next = pin!(api.engine.event_log().follow(Subject::Job(job.id), job.last_seq));
     tokio::select! {
         _ = next.next() => {}
         () = tokio::time::sleep(wait) => {}
@@ -218,5 +218,19 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for PathId {
         let text = path.map(|Path(text)| text).unwrap_or_default();
         let id = Uuid::parse_str(&text).map_err(|_| ApiError::UnknownJob { id: text.chars().take(64).collect() })?;
         Ok(PathId(JobId(id)))
+    }
+}
+
+/// The brand id in the path.
+pub(super) struct PathBrandId(pub(super) BrandId);
+
+impl<S: Send + Sync> axum::extract::FromRequestParts<S> for PathBrandId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &S) -> Result<PathBrandId, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let text = path.map(|Path(text)| text).unwrap_or_default();
+        let id = Uuid::parse_str(&text).map_err(|_| ApiError::invalid("brand_id", "in the path must be a UUID"))?;
+        Ok(PathBrandId(BrandId(id)))
     }
 }

@@ -17,6 +17,7 @@ use crate::engine::Engine;
 mod body;
 mod dashboard;
 mod error;
+mod event_stream;
 mod events;
 mod health;
 mod jobs;
@@ -84,6 +85,7 @@ fn routes(api: Api) -> Router {
         .route("/api/jobs/{id}/result", get(jobs::result))
         .route("/api/jobs/{id}/cancel", post(jobs::cancel))
         .route("/api/jobs/{id}/retry", post(jobs::retry))
+        .route("/api/brands/{brand_id}/events", get(events::of_brand))
         .route("/api/job-types", get(jobs::job_types))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

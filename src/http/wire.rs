@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::engine::{JobTypeView, JobView};
+use crate::engine::{BrandView, JobTypeView, JobView};
 use crate::event::{Seq, instant};
 use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
 use crate::pipeline::{Input, InputKind};
@@ -126,6 +126,12 @@ fn input(input: &Input) -> Value {
             "default": default, "minimum": minimum, "maximum": maximum,
         }),
     }
+}
+
+/// The data of a brand stream's first frame: its newest jobs, and where the stream has come to.
+pub(super) fn brand_sync(BrandView { brand_id, stream, jobs }: BrandView, resume: &str) -> String {
+    let jobs: Vec<WireJob> = jobs.into_iter().map(Into::into).collect();
+    json!({"brand_id": brand_id, "jobs": jobs, "resume": resume, "last_seq": stream.last_seq}).to_string()
 }
 
 /// The data of a stream's first frame.

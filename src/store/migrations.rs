@@ -19,6 +19,7 @@ macro_rules! migrations {
                 "0001_jobs_events_steps_and_brand_intelligence"
             ),
             migration!($folder, 2, "all job types", "0002_all_job_types"),
+            migration!($folder, 3, "brand streams", "0003_brand_streams"),
         ]
     };
 }

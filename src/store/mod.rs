@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, Utc};
+use futures_util::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::event::{Event, Seq};
+use crate::event::{Event, Seq, Subject};
 use crate::job::{Attempt, BrandId, Job, JobId, JobStatus, JobType};
 use crate::write::{Refusal, ResultTable, Write};
 
@@ -56,6 +57,9 @@ pub trait Store: Send + Sync + 'static {
     /// An empty answer does not mean that nothing waits: another instance may be claiming at this moment.
     async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError>;
 
+    /// Those of these attempts that still hold their job.
+    async fn still_held(&self, held: &[(JobId, Attempt)]) -> Result<Vec<(JobId, Attempt)>, StoreError>;
+
     /// Extends the leases of these attempts; answers those that still hold their job.
     async fn heartbeat(&self, held: &[(JobId, Attempt)]) -> Result<Vec<(JobId, Attempt)>, StoreError>;
 
@@ -73,8 +77,14 @@ pub trait Store: Send + Sync + 'static {
     async fn jobs(&self, filter: &JobFilter, after: Option<Position>, limit: u32)
     -> Result<Vec<StoredJob>, StoreError>;
 
-    /// Up to `limit` events of a job after the cursor, in order.
-    async fn events_after(&self, id: JobId, cursor: Seq, limit: u32) -> Result<Vec<Event>, StoreError>;
+    /// Up to `limit` events of the subject after the cursor, in order.
+    async fn events_after(&self, subject: Subject, cursor: Seq, limit: u32) -> Result<Vec<Event>, StoreError>;
+
+    /// Up to `limit` events of each subject after its cursor, in order; subjects without any are left out.
+    async fn news(&self, after: &[(Subject, Seq)], limit: u32) -> Result<Vec<(Subject, Vec<Event>)>, StoreError>;
+
+    /// Where the stream of a brand has come to; one without events is at 0.
+    async fn brand_stream(&self, brand_id: BrandId) -> Result<BrandStream, StoreError>;
 
     /// The stored output of a step, if the step has finished.
     async fn step_output(&self, id: JobId, name: &str) -> Result<Option<Value>, StoreError>;
@@ -94,6 +104,23 @@ pub trait Store: Send + Sync + 'static {
     /// that have such events; answers how many events were removed: call again until that is 0.
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError>;
 
+    /// Whether other instances may work on the same database.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Tells the other instances that these jobs have changed, or with none that this one is alive. An announcement may
+    /// be lost on its way.
+    async fn announce(&self, changed: &[(BrandId, JobId)]) -> Result<(), StoreError> {
+        let _ = changed;
+        Ok(())
+    }
+
+    /// What other instances announce, for as long as it is read; it begins to listen when it is first polled.
+    fn notices(&self) -> BoxStream<'static, Notice> {
+        stream::pending().boxed()
+    }
+
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
 
@@ -108,6 +135,8 @@ pub struct StoreSettings {
     pub lease: Duration,
     /// How many jobs may wait; a create beyond it is refused with [`Refusal::QueueFull`].
     pub max_queued_jobs: u64,
+    /// Whether an SQLite file that another process works on is refused. A server asks for it; who only reads need not.
+    pub alone: bool,
 }
 
 /// Opens the store that the URL names (`sqlite://…` or `postgres://…`, `postgresql://…`) and migrates it.
@@ -132,6 +161,31 @@ pub struct StoredJob {
     pub job: Job,
     /// Its input.
     pub input_data: Value,
+}
+
+/// Where the stream of a brand has come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BrandStream {
+    /// The position of its latest event.
+    pub last_seq: Seq,
+    /// History up to this position is not whole any more: retention has removed some of it.
+    pub pruned_through: Seq,
+}
+
+/// News of other instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// These jobs of a brand have changed.
+    Changed {
+        /// The brand.
+        brand_id: BrandId,
+        /// The jobs.
+        job_ids: Vec<JobId>,
+    },
+    /// Announcements are heard from now on; what was announced before is not known.
+    Listening,
+    /// Announcements are not heard until further notice.
+    Deaf,
 }
 
 /// How long one stored step of one job took.

@@ -1,13 +1,13 @@
 //! Works out what a batch of writes or a claim changes, over the jobs that a store has locked, so that both stores agree.
 //! Must not touch a database.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{Claim, Claimed, Committed, StoredJob};
-use crate::event::Event;
+use crate::event::{Event, Seq};
 use crate::job::{Attempt, BrandId, Job, JobId, JobStatus, NewJob};
 use crate::write::{self, Action, Effects, JobResult, LeaseChange, Refusal, Report, ResultRow, Write};
 
@@ -255,6 +255,41 @@ impl<'a> Plan<'a> {
         let mut jobs: Vec<_> = jobs.collect();
         jobs.sort_by_key(|(changed, new)| (new.brand_id, new.idempotency_key.as_deref(), changed.job.id));
         jobs
+    }
+
+    /// How many events each brand gets, in the order in which the rows of the brands are locked.
+    pub fn events_of_brands(&self) -> BTreeMap<BrandId, i64> {
+        let mut events = BTreeMap::new();
+        for brand_id in self.events.iter().filter_map(|event| self.brand_of(event)) {
+            *events.entry(brand_id).or_default() += 1;
+        }
+        events
+    }
+
+    /// Gives each event its position in its brand's stream, which now ends at these positions.
+    pub fn number(&mut self, last_seqs: &HashMap<BrandId, Seq>) {
+        let mut next: HashMap<BrandId, Seq> = self
+            .events_of_brands()
+            .into_iter()
+            .filter_map(|(brand_id, events)| Some((brand_id, last_seqs.get(&brand_id)? - events)))
+            .collect();
+        let brands: Vec<Option<BrandId>> = self.events.iter().map(|event| self.brand_of(event)).collect();
+        for (event, brand_id) in self.events.iter_mut().zip(brands) {
+            if let Some(last) = brand_id.and_then(|brand_id| next.get_mut(&brand_id)) {
+                *last += 1;
+                event.brand_seq = *last;
+            }
+        }
+        // What is answered, and then published, is what is stored: the same events in the same order.
+        let answered = self.outcomes.iter_mut().flatten().flat_map(|committed| committed.events.iter_mut());
+        for (answered, stored) in answered.zip(&self.events) {
+            answered.brand_seq = stored.brand_seq;
+        }
+    }
+
+    /// The brand of an event's job.
+    pub fn brand_of(&self, event: &Event) -> Option<BrandId> {
+        Some(self.changed.get(&event.job_id)?.job.brand_id)
     }
 
     /// The jobs to update, either those of which nothing but progress changed or the others.

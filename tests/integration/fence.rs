@@ -90,7 +90,7 @@ async fn goes_on_serving(frozen: &Process, site: &Site, database: &TestDatabase)
 
 async fn a_reclaimed_attempt_leaves_no_trace(database: TestDatabase) {
     // Shorter than the shortest of the product, so that it has run out at once.
-    let settings = StoreSettings { lease: Duration::from_millis(1), max_queued_jobs: 10_000 };
+    let settings = StoreSettings { lease: Duration::from_millis(1), max_queued_jobs: 10_000, alone: false };
     let store = database.store(settings).await;
     let (log, _writer) = EventLog::start(store.clone(), Hub::default());
     let job_id = running_job(&log).await;

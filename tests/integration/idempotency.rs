@@ -248,7 +248,7 @@ async fn starts_whose_commit_has_no_answer_are_made_once() {
 async fn retries_whose_commit_has_no_answer_are_one() {
     let database = TestDatabase::postgres().await;
     let mut proxy = Proxy::start(&database.url).await;
-    let settings = StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 1000 };
+    let settings = StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 1000, alone: false };
     let url = proxy.url(&database.url);
     let server = LogServer::start(jobcast::store::open(&url, &url, settings).await.unwrap()).await;
     for _ in 0..5 {
@@ -330,7 +330,7 @@ fn new_job(brand_id: Uuid) -> NewJob {
 }
 
 async fn a_retry_counts_against_the_length_of_the_queue(database: TestDatabase) {
-    let settings = StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 1 };
+    let settings = StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 1, alone: false };
     let server = LogServer::start(database.store(settings).await).await;
     let client = server.client();
     let (failed, waiting) = (server.running_job().await, JobId::new());

@@ -9,7 +9,7 @@ use sqlx::{Connection, SqliteConnection, raw_sql};
 use tokio::time::timeout;
 
 use crate::databases::TestDatabase;
-use crate::harness::{Server, Site, assert_complete, open, soon, stored};
+use crate::harness::{Process, Program, Server, Site, assert_complete, flags, jobcast, open, soon, stored};
 
 /// No request is held longer than this; a start waits 5 s for the file.
 const BOUND: Duration = Duration::from_secs(20);
@@ -48,4 +48,22 @@ async fn a_file_that_another_program_has_locked() {
     assert_eq!(client.job(&id).await["retry_count"], 0);
     let next = client.start(&site.url).await;
     client.until(&next, "completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_server_on_the_same_file_is_refused_and_a_later_one_is_not() {
+    let database = TestDatabase::sqlite().await;
+    let stand_ins = StandIns::start().await.unwrap();
+    let mut first = Process::start(&database.url, &stand_ins, &[]);
+    let flags = flags(&database.url, &stand_ins);
+    let ended = Program::start(jobcast().args(&flags), BOUND).end().await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let last = ended.err.lines().last().unwrap_or_default();
+    let file = database.url.strip_prefix("sqlite://").unwrap();
+    assert!(last.contains(file) && last.contains("another jobcast process is using this file"), "{ended:?}");
+    assert!(last.contains("PostgreSQL"), "it says what to do: {ended:?}");
+    // The system takes the lock back from a process that was killed.
+    first.kill();
+    let second = Process::start(&database.url, &stand_ins, &[]);
+    assert_eq!(second.client().get("/readyz").await.0, 200);
 }

@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use jobcast::demo::StandIns;
+use jobcast::event::Subject;
 use jobcast::event_log::EventLog;
 use jobcast::job::JobId;
 use proptest::prelude::*;
@@ -111,7 +112,7 @@ struct Viewer {
 
 impl Viewer {
     fn join(log: &EventLog, job_id: JobId, cursor: i64) -> Viewer {
-        Viewer { frames: Box::pin(log.follow(job_id, cursor)), history: Vec::new() }
+        Viewer { frames: Box::pin(log.follow(Subject::Job(job_id), cursor)), history: Vec::new() }
     }
 
     /// Reads up to `count` events, as many as are there or until the stream ends.
@@ -225,7 +226,7 @@ async fn play(server: &LogServer, store: &dyn jobcast::store::Store, acts: Vec<A
             Act::ComeBack(viewer) => {
                 let place = viewer % viewers.len();
                 let (joined_at, viewer) = &mut viewers[place];
-                viewer.frames = Box::pin(log.follow(job_id, viewer.cursor().max(*joined_at)));
+                viewer.frames = Box::pin(log.follow(Subject::Job(job_id), viewer.cursor().max(*joined_at)));
             }
         }
     }

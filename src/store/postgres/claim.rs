@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
-use super::{row, save};
+use super::{brand_stream, row, save};
 use crate::job::BrandId;
 use crate::store::plan::{CANDIDATES_PER_CLAIM, plan_claim};
 use crate::store::{Claim, Claimed, StoreError, StoredJob, now};
@@ -27,7 +27,9 @@ pub(super) async fn claim(
     }
     let under_way = under_way(&mut transaction).await?;
     let candidates = lock_candidates(&mut transaction, claim, &under_way).await?;
-    let (plan, claimed) = plan_claim(claim, candidates, under_way, now());
+    let (mut plan, mut claimed) = plan_claim(claim, candidates, under_way, now());
+    brand_stream::number(&mut transaction, &mut plan).await?;
+    claimed.iter_mut().zip(&plan.events).for_each(|(claimed, event)| claimed.event = event.clone());
     save::save(&mut transaction, &plan, None, lease).await?;
     transaction.commit().await?;
     Ok(claimed)

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
-use super::{brands, row, save};
+use super::{brand_stream, brands, row, save};
 use crate::job::{BrandId, JobId};
 use crate::store::failure::is_racing_create;
 use crate::store::plan::{Found, Keyed, LockedJob, Queue, keys, may_take_room, plan};
@@ -63,7 +63,8 @@ async fn try_commit(
     let room = queue_room(&mut transaction, writes, &locked, settings.max_queued_jobs).await?;
     let keyed = keyed(&mut transaction, writes).await?;
     let queue = Queue { room, limit: settings.max_queued_jobs };
-    let plan = plan(batch, writes, Found { locked, keyed, unknown_brands, queue }, now);
+    let mut plan = plan(batch, writes, Found { locked, keyed, unknown_brands, queue }, now);
+    brand_stream::number(&mut transaction, &mut plan).await?;
     if let Err(error) = save::save(&mut transaction, &plan, Some(batch), settings.lease).await {
         if error.as_database_error().is_some() {
             transaction.rollback().await?;

@@ -36,6 +36,24 @@ pub(super) async fn extend(
     rows.iter().map(id_and_attempt).collect()
 }
 
+pub(super) async fn still_held(
+    connection: &mut PgConnection,
+    held: &[(JobId, Attempt)],
+) -> Result<Vec<(JobId, Attempt)>, StoreError> {
+    let ids: Vec<Uuid> = held.iter().map(|(id, _)| id.0).collect();
+    let attempts: Vec<i64> = held.iter().map(|(_, attempt)| i64::from(*attempt)).collect();
+    let rows = sqlx::query(
+        "SELECT j.id, j.attempt FROM ai_jobs AS j
+         JOIN UNNEST($1::uuid[], $2::bigint[]) AS h (id, attempt) ON j.id = h.id AND j.attempt = h.attempt
+         WHERE j.status = 'processing'",
+    )
+    .bind(ids)
+    .bind(attempts)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(id_and_attempt).collect()
+}
+
 pub(super) async fn expired(connection: &mut PgConnection, limit: u32) -> Result<Vec<(JobId, Attempt)>, StoreError> {
     let rows = sqlx::query(
         "SELECT id, attempt FROM ai_jobs

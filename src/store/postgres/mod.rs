@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use futures_util::stream::{BoxStream, StreamExt};
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection};
@@ -13,19 +14,21 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
-    Claim, Claimed, Committed, JobFilter, Position, StepDuration, Store, StoreError, StoreSettings, StoredJob,
-    migrations, nul::replace_nul,
+    BrandStream, Claim, Claimed, Committed, JobFilter, Notice, Position, StepDuration, Store, StoreError,
+    StoreSettings, StoredJob, migrations, nul::replace_nul,
 };
-use crate::event::{Event, Seq};
+use crate::event::{Event, Seq, Subject};
 use crate::job::{Attempt, BrandId, JobId, JobType};
 use crate::write::{Refusal, ResultTable, Write};
 use loan::{Loan, within_bound};
 
+mod brand_stream;
 mod brands;
 mod claim;
 mod commit;
 mod lease;
 mod loan;
+mod notify;
 mod prune;
 mod read;
 mod result_row;
@@ -59,6 +62,10 @@ const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; SET stat
 pub struct PostgresStore {
     writes: PgPool,
     reads: PgPool,
+    /// Where announcements are heard: LISTEN does not go through a transaction pooler.
+    direct: PgConnectOptions,
+    /// Told with each announcement, so that this process does not take its own for another's.
+    instance: Uuid,
     settings: StoreSettings,
 }
 
@@ -77,6 +84,8 @@ impl PostgresStore {
         Ok(PostgresStore {
             writes: connect(WRITE_CONNECTIONS).await?,
             reads: connect(READ_CONNECTIONS).await?,
+            direct,
+            instance: Uuid::new_v4(),
             settings,
         })
     }
@@ -115,6 +124,10 @@ impl Store for PostgresStore {
         on_connection!(self.writes, connection => claim::claim(connection, claim, self.settings.lease))
     }
 
+    async fn still_held(&self, held: &[(JobId, Attempt)]) -> Result<Vec<(JobId, Attempt)>, StoreError> {
+        on_connection!(self.reads, connection => lease::still_held(connection, held))
+    }
+
     async fn heartbeat(&self, held: &[(JobId, Attempt)]) -> Result<Vec<(JobId, Attempt)>, StoreError> {
         on_connection!(self.writes, connection => lease::extend(connection, held, self.settings.lease))
     }
@@ -140,8 +153,16 @@ impl Store for PostgresStore {
         on_connection!(self.reads, connection => read::jobs(connection, filter, after, limit))
     }
 
-    async fn events_after(&self, id: JobId, cursor: Seq, limit: u32) -> Result<Vec<Event>, StoreError> {
-        on_connection!(self.reads, connection => read::events_after(connection, id, cursor, limit))
+    async fn events_after(&self, subject: Subject, cursor: Seq, limit: u32) -> Result<Vec<Event>, StoreError> {
+        on_connection!(self.reads, connection => read::events_after(connection, subject, cursor, limit))
+    }
+
+    async fn news(&self, after: &[(Subject, Seq)], limit: u32) -> Result<Vec<(Subject, Vec<Event>)>, StoreError> {
+        on_connection!(self.reads, connection => read::news(connection, after, limit))
+    }
+
+    async fn brand_stream(&self, brand_id: BrandId) -> Result<BrandStream, StoreError> {
+        on_connection!(self.reads, connection => brand_stream::read(connection, brand_id))
     }
 
     async fn step_output(&self, id: JobId, name: &str) -> Result<Option<Value>, StoreError> {
@@ -162,6 +183,18 @@ impl Store for PostgresStore {
 
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError> {
         on_connection!(self.writes, connection => prune::prune(connection, deltas_before, events_before))
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn announce(&self, changed: &[(BrandId, JobId)]) -> Result<(), StoreError> {
+        on_connection!(self.writes, connection => notify::announce(connection, self.instance, changed))
+    }
+
+    fn notices(&self) -> BoxStream<'static, Notice> {
+        notify::notices(self.direct.clone(), self.instance).boxed()
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

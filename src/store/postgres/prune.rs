@@ -35,12 +35,23 @@ const HISTORY: &str = "
         WHERE pruned IN ('nothing', 'deltas') AND status IN ('completed', 'failed', 'cancelled') AND completed_at < $1
         ORDER BY completed_at LIMIT $2 FOR UPDATE SKIP LOCKED
     ), removed AS (
-        DELETE FROM job_events AS e USING over WHERE e.job_id = over.id AND e.seq < over.last_seq RETURNING 1
+        DELETE FROM job_events AS e USING over WHERE e.job_id = over.id AND e.seq < over.last_seq
+        RETURNING e.name, e.brand_id, e.brand_seq
     ), marked AS (
         UPDATE ai_jobs AS j SET pruned = 'history', pruned_through = greatest(j.last_seq - 1, 0)
         FROM over WHERE j.id = over.id RETURNING 1
+    ), gone AS (
+        SELECT brand_id, max(brand_seq) AS through FROM removed WHERE name <> 'delta' GROUP BY brand_id
+    ), brands AS (
+        -- In the order in which commits lock them.
+        SELECT b.brand_id FROM brand_streams AS b WHERE b.brand_id IN (SELECT brand_id FROM gone)
+        ORDER BY b.brand_id FOR UPDATE
+    ), told AS (
+        UPDATE brand_streams AS b SET pruned_through = greatest(b.pruned_through, gone.through)
+        FROM gone, brands WHERE b.brand_id = gone.brand_id AND b.brand_id = brands.brand_id RETURNING 1
     )
-    SELECT (SELECT count(*) FROM marked) AS jobs, (SELECT count(*) FROM removed) AS events";
+    SELECT (SELECT count(*) FROM marked) AS jobs, (SELECT count(*) FROM removed) AS events,
+           (SELECT count(*) FROM told) AS brands";
 
 /// Jobs without such events must not make the caller believe that all is done.
 async fn until_some_are_removed(

@@ -4,11 +4,11 @@
 use serde_json::Value;
 use sqlx::postgres::Postgres;
 use sqlx::types::Json;
-use sqlx::{PgConnection, QueryBuilder};
+use sqlx::{PgConnection, QueryBuilder, Row};
 use uuid::Uuid;
 
 use super::row;
-use crate::event::{Event, Seq};
+use crate::event::{Event, Seq, Subject};
 use crate::job::{JobId, JobType};
 use crate::store::{JobFilter, Position, StepDuration, StoreError, StoredJob};
 
@@ -62,19 +62,72 @@ pub(super) async fn jobs(
 
 pub(super) async fn events_after(
     connection: &mut PgConnection,
-    id: JobId,
+    subject: Subject,
     cursor: Seq,
     limit: u32,
 ) -> Result<Vec<Event>, StoreError> {
-    let rows =
-        sqlx::query("SELECT seq, name, at, data FROM job_events WHERE job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
-            .bind(id.0)
-            .bind(cursor)
-            .bind(i64::from(limit))
-            .fetch_all(connection)
-            .await?;
-    rows.iter().map(|found| row::event(id, found)).collect()
+    let (query, id) = match subject {
+        Subject::Job(id) => (EVENTS_OF_JOB, id.0),
+        Subject::Brand(id) => (EVENTS_OF_BRAND, id.0),
+    };
+    let rows = sqlx::query(query).bind(id).bind(cursor).bind(i64::from(limit)).fetch_all(connection).await?;
+    rows.iter().map(row::event).collect()
 }
+
+const EVENTS_OF_JOB: &str = "SELECT job_id, seq, coalesce(brand_seq, 0) AS brand_seq, name, at, data FROM job_events
+                             WHERE job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+const EVENTS_OF_BRAND: &str = "SELECT job_id, seq, brand_seq, name, at, data FROM job_events
+                               WHERE brand_id = $1 AND brand_seq > $2 ORDER BY brand_seq LIMIT $3";
+
+/// One statement for all jobs and one for all brands.
+pub(super) async fn news(
+    connection: &mut PgConnection,
+    after: &[(Subject, Seq)],
+    limit: u32,
+) -> Result<Vec<(Subject, Vec<Event>)>, StoreError> {
+    let is_job = |subject: &Subject| matches!(subject, Subject::Job(_));
+    let mut news = Vec::new();
+    for (jobs, query) in [(true, NEWS_OF_JOBS), (false, NEWS_OF_BRANDS)] {
+        let wanted: Vec<(Subject, Seq)> =
+            after.iter().copied().filter(|(subject, _)| is_job(subject) == jobs).collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let ids: Vec<Uuid> = wanted
+            .iter()
+            .map(|(subject, _)| match subject {
+                Subject::Job(id) => id.0,
+                Subject::Brand(id) => id.0,
+            })
+            .collect();
+        let cursors: Vec<Seq> = wanted.iter().map(|(_, cursor)| *cursor).collect();
+        let rows =
+            sqlx::query(query).bind(ids).bind(cursors).bind(i64::from(limit)).fetch_all(&mut *connection).await?;
+        let mut events: Vec<Vec<Event>> = vec![Vec::new(); wanted.len()];
+        for found in &rows {
+            let place: i64 = found.try_get("place")?;
+            if let Some(events) = usize::try_from(place - 1).ok().and_then(|place| events.get_mut(place)) {
+                events.push(row::event(found)?);
+            }
+        }
+        let subjects = wanted.into_iter().map(|(subject, _)| subject);
+        news.extend(subjects.zip(events).filter(|(_, events)| !events.is_empty()));
+    }
+    Ok(news)
+}
+
+const NEWS_OF_JOBS: &str = "
+    SELECT w.place, e.* FROM UNNEST($1::uuid[], $2::bigint[]) WITH ORDINALITY AS w (id, cursor, place)
+    CROSS JOIN LATERAL (
+        SELECT job_id, seq, coalesce(brand_seq, 0) AS brand_seq, name, at, data FROM job_events
+        WHERE job_id = w.id AND seq > w.cursor ORDER BY seq LIMIT $3
+    ) AS e ORDER BY w.place, e.seq";
+const NEWS_OF_BRANDS: &str = "
+    SELECT w.place, e.* FROM UNNEST($1::uuid[], $2::bigint[]) WITH ORDINALITY AS w (id, cursor, place)
+    CROSS JOIN LATERAL (
+        SELECT job_id, seq, brand_seq, name, at, data FROM job_events
+        WHERE brand_id = w.id AND brand_seq > w.cursor ORDER BY brand_seq LIMIT $3
+    ) AS e ORDER BY w.place, e.brand_seq";
 
 pub(super) async fn step_output(
     connection: &mut PgConnection,

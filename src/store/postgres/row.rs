@@ -53,14 +53,21 @@ pub(super) fn count(row: &PgRow, column: &str) -> Result<u32, StoreError> {
     Ok(u32::try_from(row.try_get::<i32, _>(column)?).unwrap_or(0))
 }
 
-/// The event of a row of `seq, name, at, data`.
+/// The event of a row of `job_id, seq, brand_seq, name, at, data`.
 ///
 /// An unknown name is an error: to leave the event out would look like a loss.
-pub(super) fn event(job_id: JobId, row: &PgRow) -> Result<Event, StoreError> {
-    let seq = row.try_get("seq")?;
+pub(super) fn event(row: &PgRow) -> Result<Event, StoreError> {
+    let (job_id, seq) = (JobId(row.try_get("job_id")?), row.try_get("seq")?);
     let name: EventName = row
         .try_get::<&str, _>("name")?
         .parse()
         .map_err(|error| StoreError::Rejected(format!("event {seq} of job {job_id}: {error}")))?;
-    Ok(Event { job_id, seq, name, at: row.try_get("at")?, data: row.try_get("data")? })
+    Ok(Event {
+        job_id,
+        seq,
+        brand_seq: row.try_get("brand_seq")?,
+        name,
+        at: row.try_get("at")?,
+        data: row.try_get("data")?,
+    })
 }

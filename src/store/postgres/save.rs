@@ -142,8 +142,9 @@ async fn update_progress_and_insert_events(
                   AS c (id, progress, current_step, step, last_seq, step_started_at)
              WHERE j.id = c.id
          )
-         INSERT INTO job_events (job_id, seq, name, at, data)
-         SELECT * FROM UNNEST($8::uuid[], $9::bigint[], $10::text[], $11::timestamptz[], $12::text[])",
+         INSERT INTO job_events (job_id, seq, name, at, data, brand_id, brand_seq)
+         SELECT * FROM UNNEST($8::uuid[], $9::bigint[], $10::text[], $11::timestamptz[], $12::text[], $14::uuid[],
+                              $15::bigint[])",
     )
     .bind(column(&jobs, |changed| changed.job.id.0))
     .bind(column(&jobs, |changed| i64::from(changed.job.progress)))
@@ -158,6 +159,8 @@ async fn update_progress_and_insert_events(
     .bind(column(events, |event| event.at))
     .bind(column(events, |event| event.data.as_str()))
     .bind(column(&jobs, |changed| changed.job.step_started_at))
+    .bind(column(events, |event| plan.brand_of(event).map(|brand_id| brand_id.0)))
+    .bind(column(events, |event| event.brand_seq))
     .execute(connection)
     .await?;
     Ok(())

@@ -9,7 +9,7 @@ use sqlx::sqlite::Sqlite;
 use sqlx::{Connection, QueryBuilder, Row, SqliteConnection};
 
 use super::row::microseconds;
-use super::{row, save};
+use super::{brand_stream, row, save};
 use crate::job::BrandId;
 use crate::store::plan::{CANDIDATES_PER_CLAIM, plan_claim};
 use crate::store::{Claim, Claimed, StoreError, StoredJob, now};
@@ -23,7 +23,9 @@ pub(super) async fn claim(
     let now = now();
     let under_way = under_way(&mut transaction).await?;
     let candidates = candidates(&mut transaction, claim, &under_way, now).await?;
-    let (plan, claimed) = plan_claim(claim, candidates, under_way, now);
+    let (mut plan, mut claimed) = plan_claim(claim, candidates, under_way, now);
+    brand_stream::number(&mut transaction, &mut plan).await?;
+    claimed.iter_mut().zip(&plan.events).for_each(|(claimed, event)| claimed.event = event.clone());
     save::save(&mut transaction, &plan, None, lease, now).await?;
     transaction.commit().await?;
     Ok(claimed)

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::row::microseconds;
 use super::statement::{list, runs};
-use super::{row, save};
+use super::{brand_stream, row, save};
 use crate::job::JobId;
 use crate::store::plan::{Found, Keyed, LockedJob, Queue, keys, may_take_room, plan};
 use crate::store::{Committed, StoreError, StoreSettings, now};
@@ -28,7 +28,8 @@ pub(super) async fn commit(
     let keyed = keyed(&mut transaction, writes).await?;
     let queue = Queue { room, limit: settings.max_queued_jobs };
     // There are no brands here that could be missing.
-    let plan = plan(batch, writes, Found { locked, keyed, unknown_brands: HashSet::new(), queue }, now);
+    let mut plan = plan(batch, writes, Found { locked, keyed, unknown_brands: HashSet::new(), queue }, now);
+    brand_stream::number(&mut transaction, &mut plan).await?;
     save::save(&mut transaction, &plan, Some(batch), settings.lease, now).await?;
     transaction.commit().await?;
     Ok(plan.outcomes)

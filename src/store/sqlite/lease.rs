@@ -38,6 +38,29 @@ pub(super) async fn extend(
     Ok(extended)
 }
 
+pub(super) async fn still_held(
+    readers: &SqlitePool,
+    held: &[(JobId, Attempt)],
+) -> Result<Vec<(JobId, Attempt)>, StoreError> {
+    let mut found = Vec::with_capacity(held.len());
+    for run in runs(held) {
+        let mut query = over_rows(
+            "WITH h (id, attempt) AS (VALUES",
+            run.len(),
+            2,
+            ") SELECT j.id, j.attempt FROM ai_jobs AS j JOIN h ON j.id = h.id AND j.attempt = h.attempt
+             WHERE j.status = 'processing'",
+        );
+        for (id, attempt) in run {
+            query = query.bind(id.0).bind(*attempt);
+        }
+        for row in query.fetch_all(readers).await? {
+            found.push(id_and_attempt(&row)?);
+        }
+    }
+    Ok(found)
+}
+
 pub(super) async fn expired(readers: &SqlitePool, limit: u32) -> Result<Vec<(JobId, Attempt)>, StoreError> {
     let mut query: QueryBuilder<Sqlite> =
         QueryBuilder::new("SELECT id, attempt FROM ai_jobs WHERE status = 'processing' AND lease_expires_at < ");

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,17 +14,20 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use uuid::Uuid;
 
 use super::{
-    Claim, Claimed, Committed, JobFilter, Position, StepDuration, Store, StoreError, StoreSettings, StoredJob,
-    migrations, nul::replace_nul,
+    BrandStream, Claim, Claimed, Committed, JobFilter, Position, StepDuration, Store, StoreError, StoreSettings,
+    StoredJob, migrations, nul::replace_nul,
 };
-use crate::event::{Event, Seq};
+use crate::event::{Event, Seq, Subject};
 use crate::job::{Attempt, BrandId, JobId, JobType};
 use crate::write::{Refusal, ResultTable, Write};
+use lock::FileLock;
 use writer::Writer;
 
+mod brand_stream;
 mod claim;
 mod commit;
 mod lease;
+mod lock;
 mod prune;
 mod read;
 mod result_row;
@@ -58,26 +62,33 @@ pub struct SqliteStore {
     writer: Writer,
     readers: SqlitePool,
     settings: StoreSettings,
+    /// Given back when the store is closed or dropped.
+    lock: Mutex<Option<FileLock>>,
 }
 
 impl SqliteStore {
     /// Opens the file, creating it if it is missing, and migrates it.
     ///
     /// # Errors
-    /// [`StoreError::Rejected`] if the URL is malformed or names no file, if the folder does not exist, or if the file
-    /// is not such a database; [`StoreError::Unavailable`] if another process keeps it locked.
+    /// [`StoreError::Rejected`] if the URL is malformed or names no file, if the folder does not exist, if the file is
+    /// not such a database, or if another process works on it and `settings.alone` is set; [`StoreError::Unavailable`] if another process keeps it locked.
     pub async fn open(url: &str, settings: StoreSettings) -> Result<SqliteStore, StoreError> {
         let options = options(url)?;
         let path = options.get_filename().to_owned();
         has_folder(&path)?;
-        let store = SqliteStore::open_file(options, settings).await;
+        let store = SqliteStore::open_file(options, &path, settings).await;
         store.map_err(|error| match error {
             StoreError::Unavailable(why) => StoreError::Unavailable(format!("{}: {why}", path.display())),
             StoreError::Rejected(why) => StoreError::Rejected(format!("{}: {why}", path.display())),
         })
     }
 
-    async fn open_file(options: SqliteConnectOptions, settings: StoreSettings) -> Result<SqliteStore, StoreError> {
+    async fn open_file(
+        options: SqliteConnectOptions,
+        path: &Path,
+        settings: StoreSettings,
+    ) -> Result<SqliteStore, StoreError> {
+        let lock = if settings.alone { Some(FileLock::take(path).await?) } else { None };
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -92,7 +103,7 @@ impl SqliteStore {
         migrations::run(&migrations::for_sqlite(), &mut *transaction).await?;
         transaction.commit().await?;
         connection.give_back();
-        Ok(SqliteStore { writer, readers, settings })
+        Ok(SqliteStore { writer, readers, settings, lock: Mutex::new(lock) })
     }
 }
 
@@ -124,6 +135,10 @@ impl Store for SqliteStore {
         on_writer!(self, connection => claim::claim(connection, claim, self.settings.lease))
     }
 
+    async fn still_held(&self, held: &[(JobId, Attempt)]) -> Result<Vec<(JobId, Attempt)>, StoreError> {
+        lease::still_held(&self.readers, held).await
+    }
+
     async fn heartbeat(&self, held: &[(JobId, Attempt)]) -> Result<Vec<(JobId, Attempt)>, StoreError> {
         on_writer!(self, connection => lease::extend(connection, held, self.settings.lease))
     }
@@ -149,8 +164,21 @@ impl Store for SqliteStore {
         read::jobs(&self.readers, filter, after, limit).await
     }
 
-    async fn events_after(&self, id: JobId, cursor: Seq, limit: u32) -> Result<Vec<Event>, StoreError> {
-        read::events_after(&self.readers, id, cursor, limit).await
+    async fn events_after(&self, subject: Subject, cursor: Seq, limit: u32) -> Result<Vec<Event>, StoreError> {
+        read::events_after(&self.readers, subject, cursor, limit).await
+    }
+
+    async fn news(&self, after: &[(Subject, Seq)], limit: u32) -> Result<Vec<(Subject, Vec<Event>)>, StoreError> {
+        let mut news = Vec::new();
+        for (subject, cursor) in after {
+            let events = read::events_after(&self.readers, *subject, *cursor, limit).await?;
+            news.extend((!events.is_empty()).then_some((*subject, events)));
+        }
+        Ok(news)
+    }
+
+    async fn brand_stream(&self, brand_id: BrandId) -> Result<BrandStream, StoreError> {
+        brand_stream::read(&self.readers, brand_id).await
     }
 
     async fn step_output(&self, id: JobId, name: &str) -> Result<Option<Value>, StoreError> {
@@ -181,6 +209,7 @@ impl Store for SqliteStore {
     async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

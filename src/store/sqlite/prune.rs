@@ -22,6 +22,8 @@ pub(super) async fn prune(
 struct Round {
     begin: &'static str,
     choose: &'static str,
+    /// Tells the streams of the brands what is about to go.
+    tell: Option<&'static str>,
     remove: &'static str,
     mark: &'static str,
 }
@@ -31,6 +33,8 @@ const DELTAS: Round = Round {
     choose: "INSERT INTO pruning SELECT id, last_seq FROM ai_jobs
              WHERE pruned = 'nothing' AND status IN ('completed', 'failed', 'cancelled') AND pruned <> 'history'
                    AND completed_at < ? ORDER BY completed_at LIMIT ?",
+    // A replay without deltas is whole.
+    tell: None,
     remove: "DELETE FROM job_events WHERE job_id IN (SELECT id FROM pruning) AND name = 'delta'",
     mark: "UPDATE ai_jobs SET pruned = 'deltas' WHERE id IN (SELECT id FROM pruning)",
 };
@@ -40,6 +44,13 @@ const HISTORY: Round = Round {
     choose: "INSERT INTO pruning SELECT id, last_seq FROM ai_jobs
              WHERE pruned IN ('nothing', 'deltas') AND status IN ('completed', 'failed', 'cancelled')
                    AND pruned <> 'history' AND completed_at < ? ORDER BY completed_at LIMIT ?",
+    tell: Some(
+        "UPDATE brand_streams SET pruned_through = max(pruned_through, gone.through)
+         FROM (SELECT e.brand_id, max(e.brand_seq) AS through FROM job_events AS e
+               JOIN pruning AS p ON p.id = e.job_id AND e.seq < p.last_seq
+               WHERE e.name <> 'delta' AND e.brand_seq IS NOT NULL GROUP BY e.brand_id) AS gone
+         WHERE brand_streams.brand_id = gone.brand_id",
+    ),
     remove: "DELETE FROM job_events WHERE job_id IN (SELECT id FROM pruning)
              AND seq < (SELECT last_seq FROM pruning WHERE pruning.id = job_events.job_id)",
     mark: "UPDATE ai_jobs SET pruned = 'history', pruned_through = max(last_seq - 1, 0)
@@ -75,6 +86,9 @@ async fn run(
         .bind(PRUNED_JOBS_PER_ROUND)
         .execute(&mut *transaction)
         .await?;
+    if let Some(tell) = round.tell {
+        sqlx::query(tell).execute(&mut *transaction).await?;
+    }
     let removed = sqlx::query(round.remove).execute(&mut *transaction).await?;
     sqlx::query(round.mark).execute(&mut *transaction).await?;
     transaction.commit().await?;

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::row::{self, microseconds};
-use crate::event::{Event, Seq};
+use crate::event::{Event, Seq, Subject};
 use crate::job::{JobId, JobType};
 use crate::store::{JobFilter, Position, StepDuration, StoreError, StoredJob};
 
@@ -67,19 +67,22 @@ fn push_names(query: &mut QueryBuilder<Sqlite>, names: Vec<&'static str>) {
 
 pub(super) async fn events_after(
     readers: &SqlitePool,
-    id: JobId,
+    subject: Subject,
     cursor: Seq,
     limit: u32,
 ) -> Result<Vec<Event>, StoreError> {
-    let rows =
-        sqlx::query("SELECT seq, name, at, data FROM job_events WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?")
-            .bind(id.0)
-            .bind(cursor)
-            .bind(limit)
-            .fetch_all(readers)
-            .await?;
-    rows.iter().map(|found| row::event(id, found)).collect()
+    let (query, id) = match subject {
+        Subject::Job(id) => (EVENTS_OF_JOB, id.0),
+        Subject::Brand(id) => (EVENTS_OF_BRAND, id.0),
+    };
+    let rows = sqlx::query(query).bind(id).bind(cursor).bind(limit).fetch_all(readers).await?;
+    rows.iter().map(row::event).collect()
 }
+
+const EVENTS_OF_JOB: &str = "SELECT job_id, seq, coalesce(brand_seq, 0) AS brand_seq, name, at, data FROM job_events
+                             WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?";
+const EVENTS_OF_BRAND: &str = "SELECT job_id, seq, brand_seq, name, at, data FROM job_events
+                               WHERE brand_id = ? AND brand_seq > ? ORDER BY brand_seq LIMIT ?";
 
 pub(super) async fn step_output(readers: &SqlitePool, id: JobId, name: &str) -> Result<Option<Value>, StoreError> {
     let found: Option<Json<Value>> = sqlx::query_scalar("SELECT output FROM job_steps WHERE job_id = ? AND name = ?")

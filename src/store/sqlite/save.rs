@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::result_row;
 use super::row::{microseconds, microseconds_after};
 use super::statement::{over_rows, runs};
-use crate::event::Event;
 use crate::job::NewJob;
 use crate::store::plan::{ChangedJob, Plan, StepOutput};
 use crate::write::LeaseChange;
@@ -27,7 +26,7 @@ pub(super) async fn save(
     insert_jobs(connection, &plan.to_create(), batch, now).await?;
     update_moved_jobs(connection, &plan.to_update(true), batch, lease, now).await?;
     update_progress(connection, &plan.to_update(false), batch, lease, now).await?;
-    insert_events(connection, &plan.events).await?;
+    insert_events(connection, plan).await?;
     insert_step_outputs(connection, &plan.step_outputs, now).await?;
     for (job, row) in plan.result_rows() {
         result_row::insert(connection, job.brand_id, row, now).await?;
@@ -166,17 +165,23 @@ async fn update_progress(
 
 /// `OR FAIL`, because by default SQLite keeps a second journal to undo the statement alone. Here a refused row undoes the
 /// whole transaction anyway.
-async fn insert_events(connection: &mut SqliteConnection, events: &[Event]) -> Result<(), sqlx::Error> {
-    for run in runs(events) {
-        let mut query =
-            over_rows("INSERT OR FAIL INTO job_events (job_id, seq, name, at, data) VALUES", run.len(), 5, "");
+async fn insert_events(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
+    for run in runs(&plan.events) {
+        let mut query = over_rows(
+            "INSERT OR FAIL INTO job_events (job_id, seq, name, at, data, brand_id, brand_seq) VALUES",
+            run.len(),
+            7,
+            "",
+        );
         for event in run {
             query = query
                 .bind(event.job_id.0)
                 .bind(event.seq)
                 .bind(event.name.as_str())
                 .bind(microseconds(event.at))
-                .bind(&event.data);
+                .bind(&event.data)
+                .bind(plan.brand_of(event).map(|brand_id| brand_id.0))
+                .bind(event.brand_seq);
         }
         query.execute(&mut *connection).await?;
     }

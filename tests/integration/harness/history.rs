@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jobcast::event::{Event, Seq};
+use jobcast::event::{Event, Seq, Subject};
 use jobcast::job::JobId;
 use jobcast::store::Store;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::Received;
 
 /// All events that the store holds for a job.
 pub async fn stored(store: &dyn Store, job_id: JobId) -> Vec<Event> {
-    let events = store.events_after(job_id, 0, 1_000_000).await.expect("the store answers");
+    let events = store.events_after(Subject::Job(job_id), 0, 1_000_000).await.expect("the store answers");
     let seqs: Vec<Seq> = events.iter().map(|event| event.seq).collect();
     assert_eq!(seqs, (1..=events.len() as Seq).collect::<Vec<_>>(), "the store holds exactly 1..n");
     events

@@ -36,7 +36,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A store of its own on the database, as another program would have it.
 pub async fn open(database: &TestDatabase) -> Arc<dyn Store> {
-    database.store(StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 10_000 }).await
+    database.store(StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 10_000, alone: false }).await
 }
 
 /// Waits for something that must come.

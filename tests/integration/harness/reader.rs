@@ -37,7 +37,11 @@ impl Reader {
         if let Some(cursor) = cursor {
             request = request.header("last-event-id", cursor.to_string());
         }
-        let response = soon("the head of the stream", request.send()).await.expect("the server answers");
+        Reader::of(soon("the head of the stream", request.send()).await.expect("the server answers"))
+    }
+
+    /// Reads what was answered.
+    pub fn of(response: reqwest::Response) -> Reader {
         Reader {
             status: response.status().as_u16(),
             headers: response.headers().clone(),

@@ -21,7 +21,7 @@ on_every_vintage!(
 async fn what_the_application_has_queued_is_its_own(vintage: &Vintage) {
     let database = vintage.database().await;
     let before = Snapshot::of(&database).await;
-    let settings = StoreSettings { lease: Duration::ZERO, max_queued_jobs: 1 };
+    let settings = StoreSettings { lease: Duration::ZERO, max_queued_jobs: 1, alone: false };
     let store = database.store(settings).await;
     assert_eq!(claim_all(&*store).await, []);
     // More of them wait than may wait here.

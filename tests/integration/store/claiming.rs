@@ -45,7 +45,7 @@ async fn a_claimed_job_is_stored_as_it_was_answered(database: TestDatabase) {
     assert!(claimed.job.started_at.is_some());
     assert_eq!(stored(&*store, job.id).await, claimed.job);
     assert_eq!(claimed.event.name, EventName::Started);
-    assert_eq!(store.events_after(job.id, 1, 10).await.unwrap(), [claimed.event]);
+    assert_eq!(store.events_after(Subject::Job(job.id), 1, 10).await.unwrap(), [claimed.event]);
 }
 
 async fn a_brand_has_no_more_jobs_under_way_than_its_limit(database: TestDatabase) {

@@ -41,7 +41,7 @@ async fn a_created_job_is_stored_with_its_first_event(database: TestDatabase) {
     assert!(!committed.again);
     assert_eq!(committed.job.status, JobStatus::Pending);
     assert_eq!(stored(&*store, write.job_id).await, committed.job);
-    assert_eq!(store.events_after(write.job_id, 0, 10).await.unwrap(), committed.events);
+    assert_eq!(store.events_after(Subject::Job(write.job_id), 0, 10).await.unwrap(), committed.events);
     assert_eq!(committed.events[0].name, EventName::Queued);
     let claimed = claim_all(&*store).await;
     assert_eq!(claimed[0].input_data, json!({"url": "https://example.com", "max_pages": 15}));
@@ -73,7 +73,7 @@ async fn a_batch_appends_in_order_and_without_a_gap(database: TestDatabase) {
     let answered: Vec<i64> = outcomes.iter().map(|outcome| outcome.as_ref().unwrap().events[0].seq).collect();
     assert_eq!(answered, [3, 3, 4, 4, 5]);
     for id in [first, second] {
-        let events = store.events_after(id, 2, 100).await.unwrap();
+        let events = store.events_after(Subject::Job(id), 2, 100).await.unwrap();
         let published: Vec<_> = outcomes
             .iter()
             .flat_map(|outcome| outcome.as_ref().unwrap().events.clone())
@@ -152,7 +152,7 @@ async fn completing_stores_rows_result_and_event_together(database: TestDatabase
     assert_eq!(stored(&*store, job.id).await, committed.job);
     assert_eq!(committed.job.result_id, Some(result.result_id));
     assert_eq!(store.result_data(job.id).await.unwrap(), Some(result.result_data));
-    let events = store.events_after(job.id, 2, 10).await.unwrap();
+    let events = store.events_after(Subject::Job(job.id), 2, 10).await.unwrap();
     assert_eq!(events.iter().map(|event| event.name).collect::<Vec<_>>(), [EventName::Completed]);
     let rows = "SELECT count(*) FROM brand_intelligence
                 WHERE brand_name = 'Acme' AND tagline IS NULL AND pages_analyzed = 7
@@ -219,7 +219,7 @@ async fn an_event_that_is_refused_takes_its_batch_back(database: TestDatabase) {
     let store = database.store(settings()).await;
     let in_the_way = processing(&*store).await.id;
     // No other job has events yet.
-    database.execute("INSERT INTO job_events SELECT job_id, 3, name, at, data FROM job_events WHERE seq = 2").await;
+    database.execute("INSERT INTO job_events (job_id, seq, name, at, data) SELECT job_id, 3, name, at, data FROM job_events WHERE seq = 2").await;
     let neighbour = processing(&*store).await.id;
     let refused = store.commit(Uuid::new_v4(), &[delta(neighbour, 1, "a"), delta(in_the_way, 1, "b")]).await;
     assert!(matches!(refused, Err(StoreError::Rejected(_))), "{refused:?}");
@@ -258,7 +258,7 @@ async fn nul_characters_are_replaced_everywhere(database: TestDatabase) {
     ];
     let outcomes = commit(&*store, &writes).await;
     let published: Vec<_> = outcomes.into_iter().flat_map(|outcome| outcome.unwrap().events).collect();
-    let events = store.events_after(id, 2, 10).await.unwrap();
+    let events = store.events_after(Subject::Job(id), 2, 10).await.unwrap();
     assert_eq!(events, published, "what is published is what is stored");
     assert!(events.iter().all(|event| !event.data.replace("\\\\u0000", "").contains("\\u0000")), "{events:?}");
     assert!(events[0].data.contains("x\u{FFFD}y and \\\\u0000 spelt out"), "{}", events[0].data);
@@ -345,6 +345,6 @@ async fn a_write_to_an_unknown_job_is_refused(database: TestDatabase) {
     }
     assert_eq!(store.job(id).await.unwrap(), None);
     assert_eq!(store.result_data(id).await.unwrap(), None);
-    assert!(store.events_after(id, 0, 10).await.unwrap().is_empty());
+    assert!(store.events_after(Subject::Job(id), 0, 10).await.unwrap().is_empty());
     assert!(commit(&*store, &[]).await.is_empty());
 }

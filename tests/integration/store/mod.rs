@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use jobcast::event::Subject;
 use jobcast::job::{Attempt, BrandId, Job, JobId, JobType, NewJob};
 use jobcast::store::{Claim, Claimed, Committed, StepDuration, Store, StoreError, StoreSettings};
 use jobcast::write::{Action, Failure, JobResult, Progress, Refusal, Report, ResultRow, ResultTable, Write};
@@ -25,7 +26,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DEADLINE: Duration = Duration::from_secs(20);
 
 pub fn settings() -> StoreSettings {
-    StoreSettings { lease: HOUR, max_queued_jobs: 10_000 }
+    StoreSettings { lease: HOUR, max_queued_jobs: 10_000, alone: false }
 }
 
 pub fn brand() -> BrandId {
@@ -119,7 +120,7 @@ pub async fn stored(store: &dyn Store, id: JobId) -> Job {
 }
 
 pub async fn seqs(store: &dyn Store, id: JobId) -> Vec<i64> {
-    let events = store.events_after(id, 0, 100_000).await.expect("the events are read");
+    let events = store.events_after(Subject::Job(id), 0, 100_000).await.expect("the events are read");
     events.into_iter().map(|event| event.seq).collect()
 }
 

@@ -19,7 +19,7 @@ fn long_ago() -> DateTime<Utc> {
 }
 
 async fn names(store: &dyn Store, id: JobId) -> Vec<EventName> {
-    store.events_after(id, 0, 1000).await.unwrap().into_iter().map(|event| event.name).collect()
+    store.events_after(Subject::Job(id), 0, 1000).await.unwrap().into_iter().map(|event| event.name).collect()
 }
 
 async fn deltas_of_finished_jobs_are_removed(database: TestDatabase) {

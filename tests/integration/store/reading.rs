@@ -66,14 +66,14 @@ async fn events_are_read_in_pages(database: TestDatabase) {
     let mut cursor = 0;
     let mut read = Vec::new();
     loop {
-        let page = store.events_after(job.id, cursor, 5).await.unwrap();
+        let page = store.events_after(Subject::Job(job.id), cursor, 5).await.unwrap();
         let Some(last) = page.last() else { break };
         cursor = last.seq;
         read.extend(page.iter().map(|event| event.seq));
         assert!(read.len() <= 12, "no page repeats: {read:?}");
     }
     assert_eq!(read, (1..=12).collect::<Vec<i64>>());
-    assert!(store.events_after(job.id, 99, 5).await.unwrap().is_empty());
+    assert!(store.events_after(Subject::Job(job.id), 99, 5).await.unwrap().is_empty());
 }
 
 async fn step_durations_are_those_of_the_latest_completed_jobs(database: TestDatabase) {

@@ -1,0 +1,166 @@
+//! A `text/event-stream` of a job or a brand: the first frame, then whatever the event log has after the reader's cursor.
+//! Must not buffer for a reader or spawn a task for one.
+
+use std::pin::pin;
+
+use async_stream::stream;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use rand::RngExt;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::Api;
+use super::error::ApiError;
+use super::query::Parameters;
+use crate::event::{Seq, Subject};
+
+/// How long a browser waits before it comes back, in milliseconds; varied by a fifth either way, so that readers that
+/// were cut off together do not come back together.
+const RETRY_MILLISECONDS: u32 = 3000;
+
+/// The same when the process drains: another instance is there already.
+const DRAIN_RETRY_MILLISECONDS: std::ops::RangeInclusive<u32> = 500..=4000;
+
+/// A comment that shows proxies and watchdogs that the stream lives.
+const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
+
+/// Opens the stream behind its `sync` frame. While the process drains the stream ends at once.
+///
+/// # Errors
+/// [`ApiError::TooManyStreams`] when as many are open as may be.
+pub(super) fn open(api: Api, subject: Subject, cursor: Seq, sync: &str) -> Result<Response, ApiError> {
+    let first = first_frame(cursor, sync);
+    if api.engine.is_draining() {
+        return Ok(event_stream(Body::from([first, drain_frame()].concat())));
+    }
+    let limit = api.settings.max_streams;
+    let permit = api.streams.permits.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams { limit })?;
+    Ok(event_stream(Body::from_stream(frames(api, subject, cursor, first, permit))))
+}
+
+/// The cursor that a reader asks for.
+#[derive(Clone, Copy)]
+pub(super) enum AskedFor {
+    Start,
+    After(Seq),
+    Tail,
+}
+
+impl AskedFor {
+    /// `Last-Event-ID`, else `last_event_id` in the query, else the start.
+    pub(super) fn read(headers: &HeaderMap, parameters: &Parameters) -> Result<AskedFor, ApiError> {
+        let header = headers.get("last-event-id").filter(|value| !value.is_empty());
+        let (field, text) = match (header, parameters.text("last_event_id")) {
+            (Some(value), _) => ("Last-Event-ID", value.to_str().unwrap_or("not text")),
+            (None, Some("tail")) => return Ok(AskedFor::Tail),
+            (None, Some(text)) => ("last_event_id", text),
+            (None, None) => return Ok(AskedFor::Start),
+        };
+        if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let message = format!("{field} must be the id of an event, a whole number");
+            return Err(ApiError::Malformed { field: Some(field.to_owned()), message });
+        }
+        // A number that no seq can reach is ahead of every log.
+        Ok(match text.parse().unwrap_or(Seq::MAX) {
+            0 => AskedFor::Start,
+            seq => AskedFor::After(seq),
+        })
+    }
+
+    /// The cursor to go on from, in a log whose history from `pruned_through` to `last_seq` is whole.
+    pub(super) fn resume(self, last_seq: Seq, pruned_through: Seq) -> (Seq, Resume) {
+        match self {
+            AskedFor::Start => (0, Resume::Start),
+            AskedFor::Tail => (last_seq, Resume::Exact),
+            AskedFor::After(seq) if seq > last_seq || seq < pruned_through => (0, Resume::Reset),
+            AskedFor::After(seq) => (seq, Resume::Exact),
+        }
+    }
+}
+
+/// How the stream goes on from what the reader has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resume {
+    Start,
+    Exact,
+    Reset,
+}
+
+impl Resume {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Resume::Start => "start",
+            Resume::Exact => "exact",
+            Resume::Reset => "reset",
+        }
+    }
+}
+
+/// The bytes of a stream. The permit is held until the reader is gone.
+fn frames(
+    api: Api,
+    subject: Subject,
+    cursor: Seq,
+    first: Bytes,
+    permit: OwnedSemaphorePermit,
+) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> + Send {
+    let last = drain_frame();
+    stream! {
+        let _permit = permit;
+        yield Ok(first);
+        let keep_alive = api.settings.keep_alive;
+        let mut events = pin!(api.engine.event_log().follow(subject, cursor));
+        let mut silence = pin!(tokio::time::sleep(keep_alive));
+        let mut drained = pin!(drained(&api));
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(frame) => {
+                        silence.as_mut().reset(Instant::now() + keep_alive);
+                        yield Ok(frame.bytes);
+                    }
+                    None => return,
+                },
+                () = &mut silence => {
+                    silence.as_mut().reset(Instant::now() + keep_alive);
+                    yield Ok(KEEP_ALIVE);
+                }
+                () = &mut drained => {
+                    yield Ok(last);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Returns some time after the process began to drain, spread so that readers do not all come back at once.
+async fn drained(api: &Api) {
+    api.engine.draining().cancelled_owned().await;
+    let spread = api.settings.drain_spread.mul_f64(rand::rng().random_range(0.0..=1.0));
+    tokio::time::sleep(spread).await;
+}
+
+fn first_frame(cursor: Seq, sync: &str) -> Bytes {
+    let fifth = RETRY_MILLISECONDS / 5;
+    let retry = rand::rng().random_range(RETRY_MILLISECONDS - fifth..=RETRY_MILLISECONDS + fifth);
+    Bytes::from(format!("retry: {retry}\nid: {cursor}\nevent: sync\ndata: {sync}\n\n"))
+}
+
+/// The last frame of a stream that ends because the process drains: when to come back.
+fn drain_frame() -> Bytes {
+    Bytes::from(format!("retry: {}\n\n", rand::rng().random_range(DRAIN_RETRY_MILLISECONDS)))
+}
+
+fn event_stream(body: Body) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
