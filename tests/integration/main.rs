@@ -6,6 +6,7 @@
 mod attempts;
 mod bad_input;
 mod bad_start;
+mod brand_stream;
 mod clients;
 mod crash;
 mod databases;
@@ -16,6 +17,7 @@ mod fence;
 mod full_disk;
 mod harness;
 mod idempotency;
+mod instances;
 mod job_types;
 mod layers;
 mod limits;
