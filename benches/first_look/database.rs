@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use jobcast::event_log::EventLog;
+use jobcast::event_log::{EventLog, EventLogTasks};
 use jobcast::hub::Hub;
 use jobcast::job::{BrandId, JobId, JobType, NewJob};
 use jobcast::store::{self, Claim, Store, StoreSettings};
@@ -113,12 +113,12 @@ async fn execute(server: &str, sql: String) -> Outcome<()> {
     Ok(connection.close().await?)
 }
 
-/// The product's store and event log on a database.
-pub async fn open_log(url: &str) -> Outcome<(Arc<dyn Store>, EventLog)> {
+/// The product's store and event log on a database, with the log's tasks, which end when they are dropped.
+pub async fn open_log(url: &str) -> Outcome<(Arc<dyn Store>, EventLog, EventLogTasks)> {
     let settings = StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 100_000, alone: false };
     let store = store::open(url, url, settings).await?;
-    let (event_log, _writer) = EventLog::start(store.clone(), Hub::default());
-    Ok((store, event_log))
+    let (event_log, tasks) = EventLog::start(store.clone(), Hub::default());
+    Ok((store, event_log, tasks))
 }
 
 /// Creates this many jobs and claims them, so that their first attempt can write.

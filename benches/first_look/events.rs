@@ -71,7 +71,7 @@ pub async fn measure(kinds: &[Kind]) -> Outcome<()> {
 impl Figures {
     async fn measure_round(&mut self, kind: Kind) -> Outcome<()> {
         let database = kind.fresh().await?;
-        let (store, event_log) = open_log(&database.url).await?;
+        let (store, event_log, _tasks) = open_log(&database.url).await?;
         let jobs: Arc<[JobId]> = running_jobs(&event_log, JOBS).await?.into();
         for (side, producers) in self.group_commit.iter_mut().zip(PRODUCERS) {
             side.push(append_all(&event_log, &jobs, producers).await?);

@@ -1,7 +1,7 @@
 //! A first look at speed and memory: every figure beside a peer's, measured in turn (A B A B) within one run.
 //! Must not load anything but loopback, and must not run without a bound in count and time.
 //!
-//! `cargo bench --bench first_look` runs all; `-- start events memory delivery` chooses. `benches/README.md` has the
+//! `cargo bench --bench first_look` runs all; `-- start events memory delivery instances` chooses. `benches/README.md` has the
 //! method and results.
 #![allow(clippy::print_stdout)] // a benchmark prints its results
 
@@ -12,6 +12,7 @@ mod database;
 mod delivery;
 mod events;
 mod figures;
+mod instances;
 mod load;
 mod memory;
 mod serve;
@@ -27,7 +28,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 const ROUNDS: usize = 3;
 
 /// What can be measured, in the order in which it runs.
-const MEASURES: [&str; 4] = ["start", "events", "memory", "delivery"];
+const MEASURES: [&str; 5] = ["start", "events", "memory", "delivery", "instances"];
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
@@ -58,6 +59,9 @@ async fn measure(wanted: &[String]) -> Outcome<()> {
     }
     if is_wanted("delivery") {
         delivery::measure(&kinds).await?;
+    }
+    if is_wanted("instances") && kinds.contains(&Kind::Postgres) {
+        instances::measure().await?;
     }
     println!("\nThe whole run took {:.0} s.", begin.elapsed().as_secs_f64());
     Ok(())

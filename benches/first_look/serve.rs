@@ -11,12 +11,13 @@ use crate::{Outcome, due};
 mod peers;
 mod product;
 
-/// Runs a role: `product URL`, `insert URL`, `log URL` or `broadcast`.
+/// Runs a role: `product URL`, `insert URL`, `log URL`, `another URL JOB_ID` or `broadcast`.
 pub async fn run(role: &[String]) -> Outcome<()> {
     let role: Vec<&str> = role.iter().map(String::as_str).collect();
     match role[..] {
         ["product", url] => product::whole(url).await,
         ["log", url] => product::stream_of_one_job(url).await,
+        ["another", url, job_id] => product::stream_on_another_instance(url, job_id).await,
         ["insert", url] => peers::insert(url).await,
         ["broadcast"] => peers::broadcast().await,
         _ => Err(format!("{role:?} is not a role").into()),

@@ -2,14 +2,18 @@
 //! Must not configure anything that makes it faster than it is by default.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use jobcast::app::{App, AppOptions, Stop};
 use jobcast::config::{Cli, Config};
 use jobcast::engine::{Engine, EngineSettings};
+use jobcast::event_log::EventLog;
 use jobcast::http::{self, ApiSettings, ServeSettings};
+use jobcast::job::JobId;
 use jobcast::pipeline::Registry;
+use jobcast::store::Store;
 use jobcast::write::{Action, Report, Write};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -39,8 +43,30 @@ pub async fn whole(database_url: &str) -> Outcome<()> {
 
 /// The real log and the real routes; no job runs by itself.
 pub async fn stream_of_one_job(database_url: &str) -> Outcome<()> {
-    let (store, event_log) = open_log(database_url).await?;
+    let (store, event_log, _tasks) = open_log(database_url).await?;
     let job_id = running_jobs(&event_log, 1).await?[0];
+    let runtime = Handle::current();
+    serve_stream(store, event_log.clone(), job_id, move |text| {
+        let write = Write { job_id, action: Action::Attempt(1, Report::Delta(text)) };
+        let event_log = event_log.clone();
+        // A reader that waits for an event that was not appended tells that it is missing.
+        runtime.spawn(async move { event_log.append(write, PATIENCE).await });
+    })
+    .await
+}
+
+/// Another instance on the same database: it serves the stream of a job whose events the first one appends.
+pub async fn stream_on_another_instance(database_url: &str, job_id: &str) -> Outcome<()> {
+    let (store, event_log, _tasks) = open_log(database_url).await?;
+    serve_stream(store, event_log, JobId(job_id.parse()?), |_| {}).await
+}
+
+async fn serve_stream(
+    store: Arc<dyn Store>,
+    event_log: EventLog,
+    job_id: JobId,
+    emit: impl Fn(String) + Send + 'static,
+) -> Outcome<()> {
     let settings = EngineSettings {
         max_concurrent_jobs: 1,
         max_jobs_per_brand: 1,
@@ -48,7 +74,7 @@ pub async fn stream_of_one_job(database_url: &str) -> Outcome<()> {
         retention: Duration::from_secs(86_400),
         first_retry_delay: Duration::from_secs(1),
     };
-    let (engine, _tasks) = Engine::start(settings, store, event_log.clone(), Registry::new(Vec::new()));
+    let (engine, _tasks) = Engine::start(settings, store, event_log, Registry::new(Vec::new()));
     let settings = ApiSettings {
         keep_alive: Duration::from_secs(15),
         max_streams: 100_000,
@@ -59,14 +85,7 @@ pub async fn stream_of_one_job(database_url: &str) -> Outcome<()> {
     greet(listener.local_addr()?, &format!("/api/jobs/{job_id}/events?last_event_id=tail"))?;
     let (router, _) = http::router(engine, settings);
     let serving = tokio::spawn(http::serve(listener, router, ServeSettings::default(), CancellationToken::new()));
-    let runtime = Handle::current();
-    obey(move |text| {
-        let write = Write { job_id, action: Action::Attempt(1, Report::Delta(text)) };
-        let event_log = event_log.clone();
-        // A reader that waits for an event that was not appended tells that it is missing.
-        runtime.spawn(async move { event_log.append(write, PATIENCE).await });
-    })
-    .await?;
+    obey(emit).await?;
     serving.abort();
     Ok(())
 }
