@@ -29,11 +29,22 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve with built-in stand-ins for the upstreams; needs nothing but this program
-    Demo(Config),
+    Demo(Demo),
     /// Create or update the tables of the database, then exit
     Migrate(Config),
     /// Show the progress of a job; exits with 0 completed, 1 failed, 2 cancelled
     Watch(Watch),
+}
+
+/// The settings of `jobcast demo`.
+#[derive(Debug, Clone, Args)]
+pub struct Demo {
+    /// Read sites of private networks and of this machine too, not only public ones and the dashboard
+    #[arg(long, env, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub allow_private_sites: bool,
+    /// The server's settings.
+    #[command(flatten)]
+    pub config: Config,
 }
 
 /// The settings of `jobcast watch`.

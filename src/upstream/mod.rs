@@ -12,6 +12,7 @@ mod json;
 mod key;
 mod text;
 
+pub mod address;
 pub mod claude;
 pub mod foreplay;
 pub mod gtm;
@@ -22,6 +23,7 @@ mod metrics_text;
 #[cfg(test)]
 mod raw_server;
 
+pub use address::{Reach, Unreachable};
 pub use claude::{
     AnswerContent, ClaudeAnswer, ClaudeClient, ClaudeEvent, ClaudeLimits, ClaudePrompt, ClaudeUsage, Revision, cost_usd,
 };

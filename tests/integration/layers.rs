@@ -21,7 +21,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("demo", &["config", "upstream"]),
     ("watch", &["config", "job", "upstream"]),
     ("lib", &[]),
-    ("main", &["app", "config", "demo", "watch"]),
+    // `upstream` for the rules about addresses of users, which `main` sets for the demo.
+    ("main", &["app", "config", "demo", "upstream", "watch"]),
 ];
 
 /// In which modules a driver crate may be named.

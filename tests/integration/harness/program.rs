@@ -39,7 +39,18 @@ pub struct Lines {
 /// A command that runs the binary without the settings that the developer's environment may hold.
 pub fn jobcast() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jobcast"));
-    for name in ["HOST", "PORT", "DATABASE_URL", "DIRECT_DATABASE_URL", "AUTH_SECRET", "JOBCAST_SERVER", "LOG_FORMAT"] {
+    for name in [
+        "HOST",
+        "PORT",
+        "DATABASE_URL",
+        "DIRECT_DATABASE_URL",
+        "AUTH_SECRET",
+        "JOBCAST_SERVER",
+        "LOG_FORMAT",
+        "ALLOW_PRIVATE_SITES",
+        "ALLOW_PRIVATE_WEBHOOKS",
+        "WEBHOOK_SECRET",
+    ] {
         command.env_remove(name);
     }
     command
