@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
 use crate::job::JobId;
-use crate::upstream::ApiKey;
+use crate::upstream::{ApiKey, Reach, WebhookSecret};
 
 /// The database where none is named: a file in the working folder.
 const DEFAULT_DATABASE: &str = "sqlite://jobcast.db";
@@ -118,6 +118,12 @@ pub struct Config {
     /// Days that the events of finished jobs are kept
     #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub retention_days: u32,
+    /// Signs the calls to webhooks: whsec_ and base64, or any text of 16 bytes or more; without it webhook_url is refused
+    #[arg(long, env, hide_env_values = true, value_parser = webhook_secret)]
+    pub webhook_secret: Option<WebhookSecret>,
+    /// Call webhooks at private addresses too
+    #[arg(long, env, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub allow_private_webhooks: bool,
     /// Listen on an address that others can reach although there is no access control
     #[arg(long, env, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub allow_anonymous: bool,
@@ -196,6 +202,9 @@ pub enum ConfigError {
         "AUTH_SECRET is set, but this version cannot check tokens; unset it, and keep strangers out by the network"
     )]
     NoAccessControl,
+    /// Calls to webhooks could not be signed.
+    #[error("WEBHOOK_SECRET {0}; make one with: echo whsec_$(openssl rand -base64 32)")]
+    WebhookSecret(&'static str),
     /// A pooler makes no sense in front of a file.
     #[error("DIRECT_DATABASE_URL goes with a DATABASE_URL of PostgreSQL; both must begin with postgres://")]
     DirectUrlOfAnotherKind,
@@ -212,6 +221,9 @@ impl Config {
         }
         if !self.host.is_loopback() && !self.allow_anonymous {
             return Err(ConfigError::Exposed(self.host));
+        }
+        if let Some(secret) = self.webhook_secret() {
+            secret.check().map_err(ConfigError::WebhookSecret)?;
         }
         let is_postgres = |url: &DatabaseUrl| url.expose().starts_with("postgres");
         if self
@@ -249,6 +261,16 @@ impl Config {
         self.foreplay_api_key.clone().filter(|key| !key.is_empty())
     }
 
+    /// What calls to webhooks are signed with, if it is set.
+    pub fn webhook_secret(&self) -> Option<&WebhookSecret> {
+        self.webhook_secret.as_ref().filter(|secret| !secret.is_empty())
+    }
+
+    /// Where calls to webhooks may go.
+    pub fn webhook_reach(&self) -> Reach {
+        if self.allow_private_webhooks { Reach::Everywhere } else { Reach::Public }
+    }
+
     /// How long a silent worker keeps its job.
     pub fn lease(&self) -> Duration {
         Duration::from_secs(self.lease_seconds.into())
@@ -267,6 +289,10 @@ impl Config {
 
 fn api_key(text: &str) -> Result<ApiKey, std::convert::Infallible> {
     Ok(ApiKey::new(text))
+}
+
+fn webhook_secret(text: &str) -> Result<WebhookSecret, std::convert::Infallible> {
+    Ok(WebhookSecret::new(text))
 }
 
 #[cfg(test)]
@@ -300,8 +326,24 @@ mod tests {
             "sk-ant-hunter2",
             "--foreplay-api-key",
             "hunter2",
+            "--webhook-secret",
+            "hunter2 hunter2 hunter2",
         ]);
         assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_webhook_secret_that_cannot_sign_is_named_and_not_repeated() {
+        for (secret, refused) in
+            [("whsec_%%%", true), ("hunter2", true), ("", false), ("a secret of 24 characters", false)]
+        {
+            let checked = parse(&["--webhook-secret", secret]).check();
+            assert_eq!(checked.is_err(), refused, "{secret:?}");
+            if let Err(error) = checked {
+                let words = error.to_string();
+                assert!(words.starts_with("WEBHOOK_SECRET") && !words.contains(secret), "{words}");
+            }
+        }
     }
 
     #[test]

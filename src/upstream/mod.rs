@@ -17,6 +17,7 @@ pub mod claude;
 pub mod foreplay;
 pub mod gtm;
 pub mod sse;
+pub mod webhook;
 
 #[cfg(test)]
 mod metrics_text;
@@ -32,3 +33,4 @@ pub use foreplay::{AdPage, AdSearch, ForeplayClient, ForeplayLimits};
 pub use gtm::{AnalyzeBrand, DiscoverPages, DocumentLimits, ExtractBrand, GtmClient, GtmEvent, GtmLimits, GtmProgress};
 pub use key::ApiKey;
 pub use sse::{SseDecoder, SseEvent, SseLimitExceeded, SseLimits};
+pub use webhook::{WebhookAnswer, WebhookClient, WebhookSecret};

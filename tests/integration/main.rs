@@ -31,3 +31,4 @@ mod store;
 mod stream;
 mod upstream_faults;
 mod watch;
+mod webhooks;

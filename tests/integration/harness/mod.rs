@@ -9,6 +9,7 @@ mod process;
 mod program;
 mod proxy;
 mod reader;
+mod receiver;
 mod server;
 mod site;
 
@@ -20,6 +21,7 @@ pub use process::Process;
 pub use program::{Ended, Program, jobcast};
 pub use proxy::Proxy;
 pub use reader::{Reader, Received};
+pub use receiver::{Receiver, Reply};
 pub use server::{Server, flags};
 pub use site::Site;
 
