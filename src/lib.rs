@@ -23,3 +23,8 @@ pub mod config;
 pub mod app;
 pub mod demo;
 pub mod watch;
+
+// Outside of `src`, because the integration tests use it too.
+#[cfg(test)]
+#[path = "../tests/corpus/mod.rs"]
+mod corpus;
