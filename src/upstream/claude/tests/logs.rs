@@ -1,12 +1,18 @@
 //! What a call leaves in the logs for Anthropic's support, and that the key is not in it.
 
 use std::io::{Result as IoResult, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
+
+/// While `tracing` knows of one subscriber only, it asks the current thread alone whether a place in the code is of interest,
+/// and remembers the answer for all: another test, which records nothing, would silence that place for this one. With a
+/// second subscriber that lives on, all are asked (tracing-core 0.1, `callsite::dispatchers`).
+static SECOND_SUBSCRIBER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(tracing_subscriber::registry()));
 
 /// What is logged on this thread.
 #[derive(Clone, Default)]
@@ -14,6 +20,7 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     fn record(&self) -> DefaultGuard {
+        LazyLock::force(&SECOND_SUBSCRIBER);
         let subscriber = tracing_subscriber::fmt().with_writer(self.clone()).with_ansi(false);
         tracing::subscriber::set_default(subscriber.with_max_level(tracing::Level::DEBUG).finish())
     }
