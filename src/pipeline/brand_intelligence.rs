@@ -103,9 +103,8 @@ impl BrandIntelligence {
     async fn extract_intelligence(&self, context: &Context, analysis: &Value) -> Result<Value, AttemptError> {
         let data = prompt::data("site_analysis", analysis, PROMPT_DATA);
         let question = Question {
-            step: 2,
-            name: "extract_intelligence",
-            title: "Extracting brand intelligence with AI",
+            number: 2,
+            step: &STEPS[1],
             percent: 92..=97,
             typical_answer: 2_500,
             system: include_str!("prompts/brand_intelligence.md"),

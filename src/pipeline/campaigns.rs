@@ -70,9 +70,8 @@ impl Campaigns {
         let data = known.prompt_data();
         let today = known.today;
         let question = Question {
-            step: 2,
-            name: "generate_campaigns",
-            title: "Generating campaigns with AI",
+            number: 2,
+            step: &STEPS[1],
             percent: 15..=90,
             typical_answer: 2_000,
             system: include_str!("prompts/campaigns.md"),

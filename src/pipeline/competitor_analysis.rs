@@ -121,9 +121,8 @@ impl CompetitorAnalysis {
         let ads: Vec<Value> = found.ads.iter().map(ad::for_prompt).collect();
         let data = prompt::data("ads", &json!({"competitor": input.competitor_name, "ads": ads}), PROMPT_DATA);
         let question = Question {
-            step: 2,
-            name: "analyze_ads",
-            title: "Analyzing competitor ads with AI",
+            number: 2,
+            step: &STEPS[1],
             percent: 50..=80,
             typical_answer: 4_000,
             system: include_str!("prompts/competitor_analysis.md"),

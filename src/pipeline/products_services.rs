@@ -73,9 +73,8 @@ impl ProductsServices {
     async fn generate_products(&self, context: &Context, known: &BrandContext) -> Result<Value, AttemptError> {
         let data = known.prompt_data();
         let question = Question {
-            step: 2,
-            name: "generate_products",
-            title: "Generating products and services with AI",
+            number: 2,
+            step: &STEPS[1],
             percent: 15..=90,
             typical_answer: 2_200,
             system: include_str!("prompts/products_services.md"),

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_stream::StreamExt as _;
 
 use super::usage::Usage;
-use super::{AttemptError, Context, read};
+use super::{AttemptError, Context, Step, read};
 use crate::upstream::{AnswerContent, ClaudeAnswer, ClaudeClient, ClaudeEvent, ClaudePrompt, Revision};
 
 /// Room for the model's thinking and its answer, in tokens; twice as much after an answer that was cut off.
@@ -34,11 +34,10 @@ const PROBLEM: usize = 500;
 /// A question, and how it is shown.
 pub(super) struct Question {
     /// The number of the step that asks, from 1.
-    pub step: u32,
-    /// The name of that step; what it learns before it is done is stored under names that begin with it.
-    pub name: &'static str,
-    /// What a person reads while the model writes.
-    pub title: &'static str,
+    pub number: u32,
+    /// That step: a person reads its title while the model writes, and what it learns before it is done is stored under
+    /// names that begin with its name.
+    pub step: &'static Step,
     /// The progress of the whole job from the first word to the last, in percent.
     pub percent: RangeInclusive<u8>,
     /// The answer's usual length in characters, to tell how far the model has come.
@@ -94,7 +93,7 @@ impl Question {
     ) -> Result<Answer, AttemptError> {
         let claude = claude.ok_or_else(|| AttemptError::fatal("missing_key", "ANTHROPIC_API_KEY is not set"))?;
         let began = Instant::now();
-        context.progress(self.step, *self.percent.start(), self.title).await?;
+        context.progress(self.number, *self.percent.start(), self.step.title).await?;
         let setbacks = self.setbacks(context).await?;
         let answer = self.stream(context, claude, to_put_right(&setbacks)).await?;
         let usage = Usage::of_call(&answer);
@@ -114,7 +113,7 @@ impl Question {
 
     /// The name under which the setback of this number, from 1, is stored.
     fn setback_name(&self, number: usize) -> String {
-        format!("{}.setback_{number}", self.name)
+        format!("{}.setback_{number}", self.step.name)
     }
 
     /// The answers to this question that could not be used, the first one first.
@@ -137,7 +136,7 @@ impl Question {
         let first = to_put_right(before);
         let code = setback.kind.code();
         tracing::warn!(
-            step = self.name,
+            step = self.step.name,
             code,
             was_the_second = first.is_some(),
             "an answer of the model cannot be used"
@@ -197,7 +196,7 @@ impl Question {
             let reached = self.reached(written);
             if reached > percent {
                 percent = reached;
-                context.progress_with(self.step, percent, self.title, json!({"characters": written})).await?;
+                context.progress_with(self.number, percent, self.step.title, json!({"characters": written})).await?;
             }
         }
         Err(AttemptError::retryable("stream_ended_early", "Claude's answer ended early"))

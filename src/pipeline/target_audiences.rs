@@ -73,9 +73,8 @@ impl TargetAudiences {
     async fn generate_personas(&self, context: &Context, known: &BrandContext) -> Result<Value, AttemptError> {
         let data = known.prompt_data();
         let question = Question {
-            step: 2,
-            name: "generate_personas",
-            title: "Generating personas with AI",
+            number: 2,
+            step: &STEPS[1],
             percent: 15..=90,
             typical_answer: 4_500,
             system: include_str!("prompts/target_audiences.md"),
