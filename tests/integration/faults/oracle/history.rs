@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::faults::calls::step_of;
@@ -25,7 +25,7 @@ enum State {
 /// What is wrong with a job's history.
 pub fn of_job(job: &StoredJob) -> Vec<String> {
     let mut violations = gaps(&job.events, job.last_seq);
-    let mut history = History { state: State::Nothing, attempt: 0, progress: 0, failures: 0 };
+    let mut history = History { state: State::Nothing, attempt: 0, progress: 0, failures: 0, told: Vec::new() };
     for event in &job.events {
         if let Err(why) = history.add(event) {
             violations.push(format!("event {} {} must not be: {why}", event.position, event.name));
@@ -84,6 +84,8 @@ struct History {
     progress: i64,
     /// Attempts that failed since the job was queued.
     failures: u32,
+    /// What the attempt has told of its progress.
+    told: Vec<Value>,
 }
 
 impl History {
@@ -98,6 +100,7 @@ impl History {
             }
             ("started", State::Pending) => {
                 (self.attempt, self.progress) = (self.attempt + 1, 0);
+                self.told.clear();
                 (State::Running, self.attempt)
             }
             ("progress" | "delta", State::Running) => (State::Running, self.attempt),
@@ -115,7 +118,22 @@ impl History {
             }
         };
         self.state = next;
+        self.told_once(event)?;
         self.numbers(event, attempt, attempt_now)
+    }
+
+    /// An attempt says nothing twice; a batch whose answer was lost and that is committed again must not either.
+    fn told_once(&mut self, event: &StoredEvent) -> Result<(), String> {
+        if event.name != "progress" {
+            return Ok(());
+        }
+        let told =
+            json!([event.data["step"], event.data["progress"], event.data["current_step"], event.data["detail"]]);
+        if self.told.contains(&told) {
+            return Err(format!("the attempt has told it before: {told}"));
+        }
+        self.told.push(told);
+        Ok(())
     }
 
     fn numbers(&mut self, event: &StoredEvent, attempt: i64, attempt_now: i64) -> Result<(), String> {

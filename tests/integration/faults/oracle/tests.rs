@@ -124,6 +124,9 @@ fn a_history_that_the_states_do_not_allow_is_found() {
         ("a lost event", |job| job.last_seq = 11),
         ("an event after the end", |job| job.events[8].name = "completed".to_owned()),
         ("an attempt within another", |job| job.events[4].name = "progress".to_owned()),
+        ("progress told twice", |job| {
+            job.events[3] = StoredEvent { position: 4, ..job.events[2].clone() };
+        }),
         ("progress that falls", |job| job.events[3].data["progress"] = json!(9)),
         ("a failure too soon", |job| {
             job.events[9].name = "failed".to_owned();
