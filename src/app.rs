@@ -20,6 +20,7 @@ use crate::pipeline::{
     BrandExtraction, BrandIntelligence, Campaigns, CompetitorAnalysis, PageDiscovery, ProductsServices, Registry,
     TargetAudiences,
 };
+use crate::store::inspection::Schema;
 use crate::store::{self, Store, StoreError, StoreSettings};
 use crate::upstream::{ClaudeClient, ForeplayClient, GtmClient, UpstreamError};
 
@@ -118,6 +119,14 @@ pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     let settings = StoreSettings { lease: config.lease(), max_queued_jobs: config.max_queued_jobs, alone: true };
     let store = store::open(config.database_url.expose(), config.direct_database_url().expose(), settings).await?;
     Ok(store)
+}
+
+/// Compares the tables of the configuration's database with what this version needs, and changes nothing.
+///
+/// # Errors
+/// [`StartError::Database`] when it cannot be read.
+pub async fn schema(config: &Config) -> Result<Schema, StartError> {
+    Ok(store::inspection::schema(config.direct_database_url().expose()).await?)
 }
 
 impl App {

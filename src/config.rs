@@ -13,8 +13,11 @@ use crate::access::{AuthSecret, Brands, Claims, Keys, Origins, Scope, SecretErro
 use crate::job::JobId;
 use crate::upstream::ApiKey;
 
+mod commands;
 #[cfg(test)]
 mod tests;
+
+pub use commands::{Completions, Doctor, Health, Migrate};
 
 /// The database where none is named: a file in the working folder.
 const DEFAULT_DATABASE: &str = "sqlite://jobcast.db";
@@ -24,7 +27,7 @@ const LONGEST_LIFETIME: u64 = 3650 * 24 * 3600;
 
 /// Runs long AI jobs in the background and pushes their progress to browsers over Server-Sent Events.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, args_override_self = true)]
+#[command(version = env!("JOBCAST_VERSION"), args_conflicts_with_subcommands = true, args_override_self = true)]
 pub struct Cli {
     /// What to do; without a command the server runs.
     #[command(subcommand)]
@@ -40,7 +43,13 @@ pub enum Command {
     /// Serve with built-in stand-ins for the upstreams; needs nothing but this program
     Demo(Config),
     /// Create or update the tables of the database, then exit
-    Migrate(Config),
+    Migrate(Migrate),
+    /// Check settings, database, keys and upstreams, and say what to do; exits with 1 if anything failed
+    Doctor(Doctor),
+    /// Ask a running server whether it lives; exits with 1 if it does not
+    Health(Health),
+    /// Print the completions of a shell
+    Completions(Completions),
     /// Show the progress of a job; exits with 0 completed, 1 failed, 2 cancelled
     Watch(Watch),
     /// Print a token for the API, signed with AUTH_SECRET

@@ -24,4 +24,6 @@ pub mod config;
 
 pub mod app;
 pub mod demo;
+pub mod doctor;
+pub mod health;
 pub mod watch;

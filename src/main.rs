@@ -8,15 +8,23 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use chrono::Utc;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use jobcast::app::{self, App, AppOptions, StartError, Stop};
-use jobcast::config::{Cli, Command, Config, ConfigError, LogFormat, MintToken};
+use jobcast::config::{Cli, Command, Completions, Config, ConfigError, LogFormat, Migrate, MintToken};
 use jobcast::demo::{self, StandIns};
-use jobcast::watch;
+use jobcast::{doctor, health, watch};
 use tracing_subscriber::EnvFilter;
 
 /// sqlx repeats whole statements when one is slow, and PostgreSQL's notices of each migration.
 const DEFAULT_LOGS: &str = "info,sqlx=error";
+
+/// The exit code of `jobcast migrate --dry-run` where there is something to do.
+const SOMETHING_TO_DO: u8 = 3;
+
+/// The static binary's allocator: musl's own makes all threads take turns.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -34,7 +42,11 @@ async fn run(cli: Cli) -> ExitCode {
     match cli.command {
         None => exit_code(serve(cli.config, AppOptions::default()).await),
         Some(Command::Demo(config)) => exit_code(serve_demo(config).await),
-        Some(Command::Migrate(config)) => exit_code(migrate(config).await),
+        Some(Command::Migrate(command)) if command.dry_run => what_is_missing(command.config).await,
+        Some(Command::Migrate(Migrate { config, .. })) => exit_code(migrate(config).await),
+        Some(Command::Doctor(command)) => ExitCode::from(doctor::run(&command).await),
+        Some(Command::Health(command)) => exit_code(health::ask(&command).await),
+        Some(Command::Completions(command)) => completions(&command),
         Some(Command::Token(command)) => exit_code(print_token(&command)),
         Some(Command::Watch(command)) => ExitCode::from(watch::run(&command).await),
     }
@@ -80,6 +92,26 @@ async fn migrate(config: Config) -> Result<(), StartError> {
 fn print_token(command: &MintToken) -> Result<(), ConfigError> {
     println!("{}", command.mint(Utc::now())?.expose());
     Ok(())
+}
+
+async fn what_is_missing(config: Config) -> ExitCode {
+    let schema = match app::schema(&config).await {
+        Ok(schema) => schema,
+        Err(error) => return failed(&error.to_string()),
+    };
+    for migration in &schema.missing {
+        println!("would apply {} {}", migration.number, migration.description);
+    }
+    if schema.missing.is_empty() {
+        println!("The tables are up to date; nothing would be applied.");
+        return ExitCode::SUCCESS;
+    }
+    ExitCode::from(SOMETHING_TO_DO)
+}
+
+fn completions(command: &Completions) -> ExitCode {
+    clap_complete::generate(command.shell, &mut Cli::command(), "jobcast", &mut std::io::stdout());
+    ExitCode::SUCCESS
 }
 
 fn exit_code<E: std::fmt::Display>(outcome: Result<(), E>) -> ExitCode {

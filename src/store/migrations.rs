@@ -3,10 +3,14 @@
 
 use std::borrow::Cow;
 
-use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use super::StoreError;
+use super::inspection::{MigrationName, Schema};
+
+/// The table that records what has been applied. The origin application may use sqlx's default name for its own.
+pub(super) const TABLE: &str = "jobcast_migrations";
 
 /// One entry for each number: the file has the same name in both folders.
 macro_rules! migrations {
@@ -64,8 +68,7 @@ pub(super) fn for_sqlite() -> Migrator {
 
 fn migrator(migrations: Vec<Migration>) -> Migrator {
     let mut migrator = Migrator::with_migrations(migrations);
-    // The origin application may use sqlx's default name for its own.
-    migrator.dangerous_set_table_name("jobcast_migrations");
+    migrator.dangerous_set_table_name(TABLE);
     // A deploy that is rolled back meets the migrations of the later version, which only added.
     migrator.set_ignore_missing(true);
     migrator
@@ -73,15 +76,53 @@ fn migrator(migrations: Vec<Migration>) -> Migrator {
 
 /// Brings the database up to date. Instances that start at once wait for each other on PostgreSQL.
 pub(super) async fn run<C: Migrate>(migrator: &Migrator, connection: &mut C) -> Result<(), StoreError> {
-    use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
-    migrator.run_direct(None, connection, false).await.map_err(|error| match error {
-        Execute(error) => StoreError::from(error),
-        ExecuteMigration(error, number) => match StoreError::from(error) {
-            StoreError::Unavailable(why) => StoreError::Unavailable(format!("migration {number}: {why}")),
-            StoreError::Rejected(why) => StoreError::Rejected(format!("migration {number}: {why}")),
-        },
+    migrator.run_direct(None, connection, false).await.map_err(failure)
+}
+
+/// What [`run`] would apply, without applying it. `has_table` says whether anything was ever applied.
+pub(super) async fn compare<C: Migrate>(
+    migrator: &Migrator,
+    connection: &mut C,
+    has_table: bool,
+) -> Result<Schema, StoreError> {
+    let applied = if has_table {
+        if let Some(number) = connection.dirty_version(TABLE).await.map_err(failure)? {
+            return Err(failure(MigrateError::Dirty(number)));
+        }
+        connection.list_applied_migrations(TABLE).await.map_err(failure)?
+    } else {
+        Vec::new()
+    };
+    let mut schema = Schema::default();
+    for migration in migrator.iter() {
+        match applied.iter().find(|applied| applied.version == migration.version) {
+            None => schema.missing.push(name(migration)),
+            Some(applied) if applied.checksum != migration.checksum => {
+                return Err(failure(MigrateError::VersionMismatch(migration.version)));
+            }
+            Some(_) => {}
+        }
+    }
+    let is_later = |number: &i64| !migrator.version_exists(*number);
+    schema.later = applied.iter().map(|applied| applied.version).filter(is_later).collect();
+    Ok(schema)
+}
+
+/// All of them.
+pub(super) fn names(migrator: &Migrator) -> Vec<MigrationName> {
+    migrator.iter().map(name).collect()
+}
+
+fn name(migration: &Migration) -> MigrationName {
+    MigrationName { number: migration.version, description: migration.description.clone().into_owned() }
+}
+
+fn failure(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::Execute(error) => StoreError::from(error),
+        MigrateError::ExecuteMigration(error, number) => StoreError::from(error).about(&format!("migration {number}")),
         other => StoreError::Rejected(format!("migrations: {other}")),
-    })
+    }
 }
 
 #[cfg(test)]

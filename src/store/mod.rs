@@ -24,12 +24,16 @@ macro_rules! job_columns {
     };
 }
 
+pub mod inspection;
+
 mod failure;
 mod migrations;
 mod nul;
 mod plan;
 mod postgres;
 mod sqlite;
+
+use inspection::Kind;
 
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
@@ -147,11 +151,10 @@ pub struct StoreSettings {
 /// # Errors
 /// [`StoreError`] in words that name the address without its password.
 pub async fn open(url: &str, direct_url: &str, settings: StoreSettings) -> Result<Arc<dyn Store>, StoreError> {
-    match url.split_once(':') {
-        Some(("sqlite", _)) => Ok(Arc::new(SqliteStore::open(url, settings).await?)),
-        Some(("postgres" | "postgresql", _)) => Ok(Arc::new(PostgresStore::open(url, direct_url, settings).await?)),
-        _ => Err(StoreError::Rejected("DATABASE_URL must begin with sqlite:// or postgres://".to_owned())),
-    }
+    Ok(match Kind::of(url)? {
+        Kind::Sqlite => Arc::new(SqliteStore::open(url, settings).await?),
+        Kind::Postgres => Arc::new(PostgresStore::open(url, direct_url, settings).await?),
+    })
 }
 
 /// A job with its input, which no write changes.
@@ -294,4 +297,14 @@ pub enum StoreError {
     /// It refused, and would again.
     #[error("the database refused: {0}")]
     Rejected(String),
+}
+
+impl StoreError {
+    /// The same with what it is about in front.
+    fn about(self, subject: &str) -> StoreError {
+        match self {
+            StoreError::Unavailable(why) => StoreError::Unavailable(format!("{subject}: {why}")),
+            StoreError::Rejected(why) => StoreError::Rejected(format!("{subject}: {why}")),
+        }
+    }
 }

@@ -90,7 +90,7 @@ pub(super) fn transport_error(upstream: &'static str, speaker: &str, error: reqw
 }
 
 /// An error and all its causes on one line.
-fn causes(error: &reqwest::Error) -> String {
+pub(super) fn causes(error: &reqwest::Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

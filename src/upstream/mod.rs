@@ -10,6 +10,7 @@ mod error;
 mod http;
 mod json;
 mod key;
+mod reach;
 mod text;
 
 pub mod claude;
@@ -29,4 +30,5 @@ pub use error::{Retry, UpstreamError};
 pub use foreplay::{AdPage, AdSearch, ForeplayClient, ForeplayLimits};
 pub use gtm::{AnalyzeBrand, DiscoverPages, DocumentLimits, ExtractBrand, GtmClient, GtmEvent, GtmLimits, GtmProgress};
 pub use key::ApiKey;
+pub use reach::{Reach, reach_claude, reach_foreplay, reach_gtm};
 pub use sse::{SseDecoder, SseEvent, SseLimitExceeded, SseLimits};

@@ -20,9 +20,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["job", "access", "upstream"]),
     ("app", &["config", "access", "http", "engine", "pipeline", "event_log", "store", "hub", "upstream"]),
     ("demo", &["config", "upstream"]),
+    ("doctor", &["config", "store", "upstream"]),
+    ("health", &["config"]),
     ("watch", &["config", "job", "access", "upstream"]),
     ("lib", &[]),
-    ("main", &["app", "config", "demo", "watch"]),
+    ("main", &["app", "config", "demo", "doctor", "health", "watch"]),
 ];
 
 /// In which modules a driver crate may be named.
@@ -30,7 +32,7 @@ const DRIVERS: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("dashmap", &["hub"]),
     ("broadcast", &["hub"]),
-    ("reqwest", &["upstream", "demo", "watch"]),
+    ("reqwest", &["upstream", "demo", "health", "watch"]),
     ("axum", &["http", "app", "demo"]),
     ("hyper", &["http", "demo"]),
     ("jsonwebtoken", &["access"]),

@@ -66,6 +66,12 @@ pub(super) fn check(headers: &HeaderMap, body: &[u8]) -> Result<Value, Refusal> 
     Ok(request)
 }
 
+/// Checks a question about a model, as [`check`] does a request.
+pub(super) fn check_model_question(headers: &HeaderMap, model: &str) -> Result<(), Refusal> {
+    check_headers(headers)?;
+    check_model(&json!({"model": model}))
+}
+
 fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
     let given = |name: &str| headers.get(name).is_some_and(|value| !value.is_empty());
     if !given("x-api-key") && !given("authorization") {

@@ -1,4 +1,4 @@
-//! The route of the Messages API.
+//! The routes of the Messages API.
 //! It must not decide what the answer says; `compose` does.
 
 use super::fault::{self, Effect};
@@ -10,13 +10,13 @@ use crate::demo::fault::FaultNote;
 use crate::demo::socket::ResetSwitch;
 use crate::demo::stand_in::Api;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use futures_util::StreamExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -24,7 +24,7 @@ use std::time::Duration;
 /// The API's limit on a request, in bytes.
 const MAX_REQUEST: usize = 32 * 1024 * 1024;
 
-/// The language model (`POST /v1/messages`).
+/// The language model (`POST /v1/messages`, `GET /v1/models/MODEL`).
 #[derive(Debug)]
 pub struct Claude;
 
@@ -46,6 +46,7 @@ impl Api for Claude {
     fn router(control: Arc<Control>) -> Router {
         Router::new()
             .route("/v1/messages", post(messages))
+            .route("/v1/models/{model}", get(model))
             .fallback(unknown_route)
             .layer(DefaultBodyLimit::max(MAX_REQUEST))
             .with_state(Server { control, answers: Arc::default() })
@@ -55,6 +56,19 @@ impl Api for Claude {
 async fn unknown_route(uri: Uri) -> Response {
     let refusal = Refusal::not_found(format!("no route {}", uri.path()));
     (StatusCode::NOT_FOUND, Json(refusal.to_json("req_standin_0"))).into_response()
+}
+
+async fn model(Path(model): Path<String>, headers: HeaderMap) -> Response {
+    match refusal::check_model_question(&headers, &model) {
+        Err(refusal) => (refusal.status, Json(refusal.to_json("req_standin_0"))).into_response(),
+        Ok(()) => Json(json!({
+            "type": "model",
+            "id": model,
+            "display_name": format!("{model} (simulated)"),
+            "created_at": "2026-01-01T00:00:00Z",
+        }))
+        .into_response(),
+    }
 }
 
 async fn messages(
@@ -105,7 +119,6 @@ fn composed(request_id: &str, effect: Option<Effect>, request: &Value) -> Answer
 mod tests {
     use super::*;
     use crate::demo::stand_in::StandIn;
-    use serde_json::json;
 
     async fn post(stand_in: &StandIn<Claude>, body: &Value) -> reqwest::Response {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -26,6 +26,7 @@ mod brand_stream;
 mod brands;
 mod claim;
 mod commit;
+pub(super) mod inspect;
 mod lease;
 mod loan;
 mod notify;
@@ -265,8 +266,5 @@ fn at(options: &PgConnectOptions, error: StoreError) -> StoreError {
     let database = options.get_database().unwrap_or(options.get_username());
     let address =
         format!("postgres://{}@{}:{}/{database}", options.get_username(), options.get_host(), options.get_port());
-    match error {
-        StoreError::Unavailable(why) => StoreError::Unavailable(format!("{address}: {why}")),
-        StoreError::Rejected(why) => StoreError::Rejected(format!("{address}: {why}")),
-    }
+    error.about(&address)
 }

@@ -52,6 +52,13 @@ impl FileLock {
     }
 }
 
+/// Whether a process works on the database at `path`. Looks without making the lock's file; a process that starts at
+/// this very moment waits a little longer for its lock.
+pub(super) fn is_held(path: &Path) -> bool {
+    let Ok(file) = OpenOptions::new().write(true).open(beside(path)) else { return false };
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+}
+
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push("-lock");

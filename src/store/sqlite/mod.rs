@@ -26,6 +26,7 @@ use writer::Writer;
 mod brand_stream;
 mod claim;
 mod commit;
+pub(super) mod inspect;
 mod lease;
 mod lock;
 mod prune;
@@ -77,10 +78,7 @@ impl SqliteStore {
         let path = options.get_filename().to_owned();
         has_folder(&path)?;
         let store = SqliteStore::open_file(options, &path, settings).await;
-        store.map_err(|error| match error {
-            StoreError::Unavailable(why) => StoreError::Unavailable(format!("{}: {why}", path.display())),
-            StoreError::Rejected(why) => StoreError::Rejected(format!("{}: {why}", path.display())),
-        })
+        store.map_err(|error| error.about(&path.display().to_string()))
     }
 
     async fn open_file(

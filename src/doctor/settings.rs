@@ -1,0 +1,100 @@
+//! The settings: whether they fit each other, who may use the server, and whether the keys are there.
+//! Must not show a key or a secret, nor a part of one.
+
+use crate::config::Config;
+
+use super::finding::Finding;
+
+/// The shortest secret for HS256, in bytes: as long as its hash (RFC 7518, section 3.2).
+const SHORTEST_SECRET: usize = 32;
+
+pub(super) fn look(config: &Config) -> Vec<Finding> {
+    vec![consistency(config), access(config), claude_key(config), foreplay_key(config)]
+}
+
+fn consistency(config: &Config) -> Finding {
+    match config.check() {
+        Ok(()) => Finding::ok("settings", "fit each other"),
+        Err(error) => Finding::fail("settings", error.to_string(), "the server does not start before this is mended"),
+    }
+}
+
+fn access(config: &Config) -> Finding {
+    let secret = std::env::var("AUTH_SECRET").unwrap_or_default();
+    of_access(&secret, config.host.is_loopback(), config.allow_anonymous)
+}
+
+fn of_access(secret: &str, is_loopback: bool, allow_anonymous: bool) -> Finding {
+    let make_one = "make one with: openssl rand -base64 48";
+    match secret.len() {
+        0 if is_loopback => Finding::ok("access", "no token is asked for; only this machine can reach the server"),
+        0 if allow_anonymous => Finding::warn(
+            "access",
+            "whoever reaches the port can start jobs and read every result (ALLOW_ANONYMOUS)",
+            format!("set AUTH_SECRET ({make_one}), or make sure that the network keeps strangers out"),
+        ),
+        0 => Finding::fail(
+            "access",
+            "others can reach HOST, and AUTH_SECRET is not set",
+            format!("set AUTH_SECRET; {make_one}"),
+        ),
+        bytes if bytes < SHORTEST_SECRET => Finding::fail(
+            "access",
+            format!("AUTH_SECRET has {bytes} bytes, which can be guessed; it needs {SHORTEST_SECRET}"),
+            make_one,
+        ),
+        _ => Finding::ok("access", "AUTH_SECRET is set and long enough"),
+    }
+}
+
+fn claude_key(config: &Config) -> Finding {
+    let is_set = |name| std::env::var(name).is_ok_and(|key| !key.trim().is_empty());
+    let own = config.anthropic_api_key.as_ref().is_some_and(|key| !key.is_empty());
+    match config.claude_key() {
+        None => Finding::fail(
+            "claude key",
+            "is not set: all job types but brand_extraction and page_discovery are refused with 503",
+            "set ANTHROPIC_API_KEY",
+        ),
+        Some(_) if !own && !is_set("CLAUDE_API_KEY") => Finding::warn(
+            "claude key",
+            "comes from VITE_CLAUDE_API_KEY, a name whose value a front end's bundler may publish",
+            "set it as ANTHROPIC_API_KEY",
+        ),
+        Some(_) => Finding::ok("claude key", "is set"),
+    }
+}
+
+fn foreplay_key(config: &Config) -> Finding {
+    match config.foreplay_key() {
+        None => Finding::warn(
+            "foreplay key",
+            "is not set: competitor_analysis is refused with 503",
+            "set FOREPLAY_API_KEY if that job type is wanted",
+        ),
+        Some(_) => Finding::ok("foreplay key", "is set"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Level;
+    use super::*;
+
+    #[test]
+    fn access_is_judged_by_who_can_reach_the_server() {
+        let long = "s".repeat(SHORTEST_SECRET);
+        for (secret, is_loopback, allow_anonymous, level) in [
+            ("", true, false, Level::Ok),
+            ("", false, true, Level::Warn),
+            ("", false, false, Level::Fail),
+            ("short", true, false, Level::Fail),
+            (&long[1..], false, true, Level::Fail),
+            (&long, false, false, Level::Ok),
+        ] {
+            let finding = of_access(secret, is_loopback, allow_anonymous);
+            assert_eq!(finding.level, level, "{finding}");
+            assert!(secret.is_empty() || !finding.to_string().contains(secret), "{finding}");
+        }
+    }
+}
