@@ -1,20 +1,35 @@
-# The server as a small image without a shell, run by an unprivileged user.
+# syntax=docker/dockerfile:1
+# The server as a small image: one static program on a base without a shell, run by an unprivileged user.
 #
-#   docker build -t jobcast .
-#   docker run --publish 127.0.0.1:8080:8080 --env AUTH_SECRET --stop-timeout 30 --volume jobcast:/data jobcast
+#   docker build --build-arg GIT_COMMIT=$(git rev-parse HEAD) -t jobcast .
+#   docker run --publish 8080:8080 --env AUTH_SECRET=… --env ANTHROPIC_API_KEY=… --stop-timeout 30 --volume jobcast:/data jobcast
 
-FROM rust:1.95-slim-bookworm AS build
+# Alpine's target is musl, so that what is built needs no C library beside it.
+FROM rust:1.95-alpine AS build
+RUN apk add --no-cache musl-dev=~1.2
 WORKDIR /build
-COPY . .
-# The caches spare the next build the dependencies. Neither outlives this step, so the binary is copied out.
-RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    --mount=type=cache,target=/build/target \
-    cargo build --profile dist --locked --bin jobcast \
+# The dependencies first, with stand-ins for our own sources: this layer is kept until Cargo.lock changes.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir src \
+    && echo 'fn main() {}' >src/main.rs \
+    && cp src/main.rs build.rs \
+    && touch src/lib.rs \
+    && cargo build --profile dist --locked --bin jobcast
+COPY build.rs ./
+COPY migrations migrations
+COPY static static
+COPY src src
+# Behind all that does not depend on it. There is no git in here for build.rs to ask.
+ARG GIT_COMMIT=""
+# Cargo goes by times, and those of the copied sources lie before those of the stand-ins.
+RUN find build.rs src -name '*.rs' -exec touch {} + \
+    && GIT_COMMIT="$GIT_COMMIT" cargo build --profile dist --locked --bin jobcast \
     && mkdir -p /image/app /image/data \
-    && cp target/dist/jobcast /image/app/jobcast
+    && cp target/dist/jobcast /image/app/jobcast \
+    && /image/app/jobcast --version
 
-# The C library of the same Debian release. Certificates are compiled into the binary.
-FROM gcr.io/distroless/cc-debian12:nonroot
+# A list of users, /tmp, and nothing to run. The certificates of the upstreams' authorities are compiled into the program.
+FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /image/app /app
 # The default DATABASE_URL is a SQLite file in the current folder: mount a volume here to keep it.
 COPY --from=build --chown=65532:65532 /image/data /data
@@ -26,10 +41,17 @@ USER 65532:65532
 ENV HOST=0.0.0.0 PORT=8080
 EXPOSE 8080
 
-# No HEALTHCHECK: it would run a program inside the image, which has none to make a request with. Let the platform
-# ask GET /healthz (alive) and GET /readyz (takes traffic).
+# Whether the process lives. Whether it takes traffic is `jobcast health --ready` or GET /readyz, which a platform should
+# not restart anything for: it is "no" while the database is away.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["/app/jobcast", "health"]
 
 # Process 1 gets the stop signal itself and drains for DRAIN_SECONDS (20): allow it more than Docker's 10 seconds.
 # CMD and not ENTRYPOINT, so that a platform's release command replaces the whole line.
 STOPSIGNAL SIGTERM
 CMD ["/app/jobcast"]
+
+ARG GIT_COMMIT=""
+LABEL org.opencontainers.image.title="jobcast" \
+      org.opencontainers.image.description="Runs long AI jobs in the background and pushes their progress to browsers over Server-Sent Events." \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.revision="$GIT_COMMIT"

@@ -1,12 +1,11 @@
 //! A database that cannot be used ends the start with one line that names the address, never the password.
 
 use nix::sys::signal::Signal;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use url::Url;
 
 use crate::databases::TestDatabase;
-use crate::harness::{DEADLINE, Ended, Program, jobcast, soon};
+use crate::harness::{DEADLINE, Ended, PasswordServer, Program, jobcast, soon};
 
 const PASSWORD: &str = "geheim";
 
@@ -61,31 +60,10 @@ async fn a_user_that_does_not_exist() {
 
 #[tokio::test]
 async fn a_wrong_password() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let refusing = tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(refuse_the_password(stream));
-        }
-    });
+    let server = PasswordServer::start().await;
+    let address = server.address;
     let url = format!("postgres://me:{PASSWORD}@{address}/mine?sslmode=disable");
     assert_told(&url, &[&format!("postgres://me@{address}/mine"), "password authentication failed"]).await;
-    refusing.abort();
-}
-
-/// What a server that wants a password says to a wrong one (PostgreSQL's manual, chapter 55); the server for tests may
-/// not want any.
-async fn refuse_the_password(mut stream: TcpStream) {
-    let mut bytes = [0; 1024];
-    assert!(stream.read(&mut bytes).await.unwrap() > 0, "the startup message");
-    stream.write_all(b"R\0\0\0\x08\0\0\0\x03").await.unwrap();
-    let length = stream.read(&mut bytes).await.unwrap();
-    assert_eq!(bytes[0], b'p', "{:?}", &bytes[..length]);
-    let fields = b"SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"me\"\0\0";
-    stream.write_all(b"E").await.unwrap();
-    stream.write_all(&(fields.len() as u32 + 4).to_be_bytes()).await.unwrap();
-    stream.write_all(fields).await.unwrap();
 }
 
 #[tokio::test]

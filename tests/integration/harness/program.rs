@@ -36,22 +36,30 @@ pub struct Lines {
     deadline: Instant,
 }
 
+/// Settings that would change what a test sees.
+const SETTINGS: [&str; 16] = [
+    "HOST",
+    "PORT",
+    "DATABASE_URL",
+    "DIRECT_DATABASE_URL",
+    "AUTH_SECRET",
+    "AUTH_SECRET_PREVIOUS",
+    "ALLOW_ANONYMOUS",
+    "CORS_ORIGINS",
+    "JOBCAST_SERVER",
+    "JOBCAST_TOKEN",
+    "LOG_FORMAT",
+    "MAX_STREAMS",
+    "FOREPLAY_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "CLAUDE_API_KEY",
+    "VITE_CLAUDE_API_KEY",
+];
+
 /// A command that runs the binary without the settings that the developer's environment may hold.
 pub fn jobcast() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jobcast"));
-    for name in [
-        "HOST",
-        "PORT",
-        "DATABASE_URL",
-        "DIRECT_DATABASE_URL",
-        "AUTH_SECRET",
-        "AUTH_SECRET_PREVIOUS",
-        "ALLOW_ANONYMOUS",
-        "CORS_ORIGINS",
-        "JOBCAST_SERVER",
-        "JOBCAST_TOKEN",
-        "LOG_FORMAT",
-    ] {
+    for name in SETTINGS {
         command.env_remove(name);
     }
     command
