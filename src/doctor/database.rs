@@ -45,21 +45,26 @@ async fn sqlite(config: &Config) -> Vec<Finding> {
 async fn postgres(config: &Config) -> Vec<Finding> {
     let (url, direct) = (config.database_url.expose(), config.direct_database_url().expose());
     let is_separate = config.direct_database_url.is_some();
+    let direct_setting = if is_separate { "DIRECT_DATABASE_URL" } else { "DATABASE_URL" };
     let server = match postgres_server(url).await {
         Err(error) => return vec![failed("database", "DATABASE_URL", &error)],
         Ok(server) => server,
     };
     let mut findings = vec![version(&server), clock(server.clock_ahead), pooler(server.pooling, is_separate)];
+    let mut direct_pooling = server.pooling;
     if is_separate {
         match postgres_server(direct).await {
-            Err(error) => return [findings, vec![failed("direct database", "DIRECT_DATABASE_URL", &error)]].concat(),
-            Ok(server) => findings.push(direct_connection(server.pooling)),
+            Err(error) => return [findings, vec![failed("direct database", direct_setting, &error)]].concat(),
+            Ok(server) => direct_pooling = server.pooling,
         }
+        findings.push(direct_connection(direct_pooling));
     }
-    let (schema, hears) = tokio::join!(schema(direct), hears_notifications(url, direct));
-    findings
-        .push(schema.map_or_else(|error| failed("tables", "DIRECT_DATABASE_URL", &error), |schema| tables(&schema)));
-    findings.push(notifications(hears));
+    // Through a transaction pooler neither can be looked at, and a LISTEN would stay behind on somebody's connection.
+    if direct_pooling == Pooling::Session {
+        let (schema, hears) = tokio::join!(schema(direct), hears_notifications(url, direct));
+        findings.push(schema.map_or_else(|error| failed("tables", direct_setting, &error), |schema| tables(&schema)));
+        findings.push(notifications(hears, direct_setting));
+    }
     findings
 }
 
@@ -114,15 +119,15 @@ fn direct_connection(pooling: Pooling) -> Finding {
     }
 }
 
-fn notifications(hears: Result<bool, StoreError>) -> Finding {
+fn notifications(hears: Result<bool, StoreError>, direct_setting: &str) -> Finding {
     match hears {
         Ok(true) => Finding::ok("notifications", "what one instance announces is heard by the others"),
         Ok(false) => Finding::fail(
             "notifications",
-            "an announcement over DATABASE_URL was not heard over DIRECT_DATABASE_URL within 5 s",
+            format!("an announcement over DATABASE_URL was not heard over {direct_setting} within 5 s"),
             "see that both name the same database, and that the direct one goes through no pooler",
         ),
-        Err(error) => failed("notifications", "DIRECT_DATABASE_URL", &error),
+        Err(error) => failed("notifications", direct_setting, &error),
     }
 }
 

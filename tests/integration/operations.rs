@@ -7,19 +7,23 @@ use std::process::Command;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use jobcast::demo::StandIns;
+use jobcast::demo::{Behaviour, Gate, StandIns};
+use jobcast::job::JobId;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::databases::TestDatabase;
-use crate::harness::{DEADLINE, Ended, PasswordServer, Process, Program, flags, jobcast, on_both_databases};
+use crate::harness::{
+    DEADLINE, Ended, PasswordServer, Process, Program, Site, flags, jobcast, on_both_databases, open, soon, stored,
+};
 
 on_both_databases!(
     a_dry_run_lists_what_is_missing_and_changes_nothing,
     a_dry_run_finds_one_that_is_missing_and_one_that_was_changed,
     doctor_has_no_complaint_about_a_healthy_service,
     doctor_looks_at_a_fresh_database_and_leaves_it_fresh,
+    a_backup_of_a_running_job_goes_on_elsewhere,
 );
 
 const MIGRATIONS: [&str; 3] = ["1 jobs events steps and brand intelligence", "2 all job types", "3 brand streams"];
@@ -241,6 +245,48 @@ async fn doctor_tells_what_is_missing_from_the_settings() {
     assert_eq!(short.level("access"), "fail", "{}", short.whole);
     let streams = examine_service(&database.url, &stand_ins, &["--max-streams", "10000000"]).await;
     assert_eq!((streams.level("open files"), streams.level("memory")), ("warn", "warn"), "{}", streams.whole);
+}
+
+// ---- backup and restore, as docs/OPERATIONS.md has them ----
+
+async fn a_backup_of_a_running_job_goes_on_elsewhere(database: TestDatabase) {
+    let (stand_ins, site, gate) = (StandIns::start().await.unwrap(), Site::start().await, Gate::new());
+    stand_ins.claude.script(Behaviour::HoldAfter { events: 12, gate: gate.clone() });
+    let server = Process::start(&database.url, &stand_ins, &["--lease-seconds", "1"]);
+    let id = server.client().start(&site.url).await;
+    soon("the model writes", gate.reached()).await;
+    let copy = back_up(&database).await;
+    drop(server);
+
+    let restored = Process::start(&copy.url, &stand_ins, &["--lease-seconds", "1"]);
+    let job = restored.client().until(&id, "completed").await;
+    let events = stored(open(&copy).await.as_ref(), JobId(id.parse().unwrap())).await;
+    assert_eq!(job["last_seq"], events.len(), "the log goes on without a gap");
+    assert_eq!(stand_ins.gtm.calls(), 1, "the step that was stored was not paid for again");
+}
+
+async fn back_up(database: &TestDatabase) -> TestDatabase {
+    if database.url.starts_with("sqlite") {
+        let copy = TestDatabase::sqlite().await;
+        let path = copy.url.strip_prefix("sqlite://").unwrap();
+        database.execute(&format!("VACUUM INTO '{path}'")).await;
+        return copy;
+    }
+    let (copy, folder) = (TestDatabase::postgres().await, tempfile::tempdir().unwrap());
+    let dump = folder.path().join("jobcast.dump").display().to_string();
+    let arguments = ["--format=custom", &format!("--file={dump}"), &database.url];
+    run_postgres_program("pg_dump", &arguments).await;
+    run_postgres_program("pg_restore", &["--exit-on-error", "--no-owner", &format!("--dbname={}", copy.url), &dump])
+        .await;
+    copy
+}
+
+/// One of the programs that come with the server for tests.
+async fn run_postgres_program(name: &str, arguments: &[&str]) {
+    let folder = std::env::var("TEST_POSTGRES_BIN").unwrap_or_default();
+    let program = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+    let ended = Program::start(Command::new(program).args(arguments), DEADLINE).end().await;
+    assert_eq!(ended.code, Some(0), "{name}: {ended:?}");
 }
 
 // ---- health, completions, version ----

@@ -49,6 +49,8 @@ pub(in crate::store) async fn server(url: &str) -> Result<PostgresServer, StoreE
         let clock_ahead = clock_ahead(&mut connection).await?;
         let pooling = pooling(&options, &mut connection).await?;
         connection.close().await?;
+        // Distributions add a name of their own.
+        let version = version.split_whitespace().next().unwrap_or_default().to_owned();
         Ok(PostgresServer { version, version_number: version_number.parse().unwrap_or(0), clock_ahead, pooling })
     })
     .await
