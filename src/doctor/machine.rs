@@ -84,7 +84,7 @@ fn of_free_bytes(folder: &Path, free: u64) -> Finding {
     let advice = "make room or enlarge the volume; lower RETENTION_DAYS to keep less";
     match free {
         ..DISK_FAIL => Finding::fail("disk", says, advice),
-        ..DISK_WARN => Finding::warn("disk", says, advice),
+        DISK_FAIL..DISK_WARN => Finding::warn("disk", says, advice),
         _ => Finding::ok("disk", says),
     }
 }
