@@ -41,7 +41,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve with built-in stand-ins for the upstreams; needs nothing but this program
-    Demo(Config),
+    Demo(Demo),
     /// Create or update the tables of the database, then exit
     Migrate(Migrate),
     /// Check settings, database, keys and upstreams, and say what to do; exits with 1 if anything failed
@@ -54,6 +54,17 @@ pub enum Command {
     Watch(Watch),
     /// Print a token for the API, signed with AUTH_SECRET
     Token(MintToken),
+}
+
+/// The settings of `jobcast demo`.
+#[derive(Debug, Clone, Args)]
+pub struct Demo {
+    /// Read sites of private networks and of this machine too, not only public ones and the dashboard
+    #[arg(long, env, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub allow_private_sites: bool,
+    /// The server's settings.
+    #[command(flatten)]
+    pub config: Config,
 }
 
 /// The settings of `jobcast watch`.

@@ -10,8 +10,9 @@ use std::time::Duration;
 use chrono::Utc;
 use clap::{CommandFactory, Parser};
 use jobcast::app::{self, App, AppOptions, StartError, Stop};
-use jobcast::config::{Cli, Command, Completions, Config, ConfigError, LogFormat, Migrate, MintToken};
+use jobcast::config::{Cli, Command, Completions, Config, ConfigError, Demo, LogFormat, Migrate, MintToken};
 use jobcast::demo::{self, StandIns};
+use jobcast::upstream::Reach;
 use jobcast::{doctor, health, watch};
 use tracing_subscriber::EnvFilter;
 
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> ExitCode {
     match cli.command {
         None => exit_code(serve(cli.config, AppOptions::default()).await),
-        Some(Command::Demo(config)) => exit_code(serve_demo(config).await),
+        Some(Command::Demo(demo)) => exit_code(serve_demo(demo).await),
         Some(Command::Migrate(command)) if command.dry_run => what_is_missing(command.config).await,
         Some(Command::Migrate(Migrate { config, .. })) => exit_code(migrate(config).await),
         Some(Command::Doctor(command)) => ExitCode::from(doctor::run(&command).await),
@@ -61,14 +62,16 @@ async fn serve(config: Config, options: AppOptions) -> Result<(), Box<dyn Error>
     Ok(app.run(stop).await?)
 }
 
-async fn serve_demo(config: Config) -> Result<(), Box<dyn Error>> {
+async fn serve_demo(Demo { allow_private_sites, config }: Demo) -> Result<(), Box<dyn Error>> {
     log_to_standard_error(config.log_format);
     raise_open_file_limit();
-    let stand_ins = StandIns::start().await?;
+    // Until it is known where the dashboard is.
+    let stand_ins = StandIns::reaching(Reach::Public).await?;
     stand_ins.pace_for_people();
     let config = demo::configured(config, &stand_ins);
     let (options, stop) = (AppOptions { simulated: true, ..AppOptions::default() }, stop_on_signals());
     let Some(app) = build(&config, options, &stop).await? else { return Ok(()) };
+    stand_ins.gtm.set_reach(demo::sites_within_reach(app.address(), allow_private_sites));
     println!("{}", demo::banner(app.address(), &config));
     Ok(app.run(stop).await?)
 }

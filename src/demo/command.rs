@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::StandIns;
 use crate::config::{Config, DatabaseUrl};
-use crate::upstream::ApiKey;
+use crate::upstream::{ApiKey, Reach};
 
 /// The demo's own file, so that its made-up results never end up among real ones.
 const DATABASE: &str = "sqlite://jobcast-demo.db";
@@ -34,6 +34,11 @@ pub fn configured(mut config: Config, stand_ins: &StandIns) -> Config {
     config
 }
 
+/// The sites that a demo reads: public ones and the page that it serves itself, unless all are allowed.
+pub fn sites_within_reach(address: SocketAddr, allow_private_sites: bool) -> Reach {
+    if allow_private_sites { Reach::Everywhere } else { Reach::PublicAnd(vec![reachable(address)]) }
+}
+
 /// What the person who started the demo reads first.
 pub fn banner(address: SocketAddr, config: &Config) -> String {
     let server = format!("http://{}", reachable(address));
@@ -53,6 +58,7 @@ pub fn banner(address: SocketAddr, config: &Config) -> String {
 
   Simulated, on this machine: the brand-analysis API, the ad library and Claude.
   Real: everything else. The pages of the site are fetched, and the result is about that site.
+  Sites of private networks are read with --allow-private-sites alone; the page above always is.
   Jobs are kept in {kept}.
 {needs_token}
   From another terminal, start a job that analyses the page above:

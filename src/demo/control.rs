@@ -3,6 +3,7 @@
 
 use super::behaviour::Behaviour;
 use super::fault::{Asked, Catalogue, Memory};
+use crate::upstream::Reach;
 use axum::http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -94,6 +95,8 @@ pub struct Control {
 
 #[derive(Debug, Default)]
 struct Script {
+    /// Where a stand-in that fetches addresses of users may go; public ones alone unless set.
+    reach: Reach,
     /// One behaviour each for the next calls.
     queue: VecDeque<Behaviour>,
     /// What serves a call when the queue is empty.
@@ -129,6 +132,14 @@ impl Control {
 
     pub(super) fn set_pace(&self, pace: Duration) {
         self.locked().pace = pace;
+    }
+
+    pub(super) fn set_reach(&self, reach: Reach) {
+        self.locked().reach = reach;
+    }
+
+    pub(super) fn reach(&self) -> Reach {
+        self.locked().reach.clone()
     }
 
     pub(super) fn counts(&self) -> Counts {

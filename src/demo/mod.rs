@@ -1,5 +1,6 @@
 //! Stand-ins for the three upstream APIs, on sockets of their own: `jobcast demo` and the integration tests run on them.
-//! It shares no code with the clients in `upstream`, or a mistake made on one side would be hidden by the other.
+//! It shares no code with the clients in `upstream`, or a mistake made on one side would be hidden by the other; only the
+//! rules for addresses that users give (`upstream::address`) are for both.
 //!
 //! The stand-ins speak the real wire formats and work on real input: the site analysis fetches the site it is given, and
 //! the model composes its answer from the data in its prompt. What a person may see says that it is simulated.
@@ -19,12 +20,14 @@ mod stand_in;
 
 pub use behaviour::{Behaviour, Ending, Gate};
 pub use claude::{Claude, EVENTS_BEFORE_TEXT};
-pub use command::{banner, configured};
+pub use command::{banner, configured, sites_within_reach};
 pub use control::{Counts, RecordedRequest};
 pub use fault::FaultNote;
 pub use foreplay::Foreplay;
 pub use gtm::Gtm;
 pub use stand_in::{Api, StandIn};
+
+use crate::upstream::Reach;
 
 /// The stand-in of the site analysis.
 pub type GtmStandIn = StandIn<Gtm>;
@@ -45,16 +48,27 @@ pub struct StandIns {
 }
 
 impl StandIns {
-    /// Starts all three on `127.0.0.1:0`, without any delay between their events.
+    /// Starts all three on `127.0.0.1:0`, without any delay between their events. The site analysis reads whatever
+    /// address it is given, as tests need whose sites are on this machine.
     ///
     /// # Errors
     /// When a port cannot be bound.
     pub async fn start() -> std::io::Result<StandIns> {
-        Ok(StandIns {
+        StandIns::reaching(Reach::Everywhere).await
+    }
+
+    /// The same, with a site analysis that goes no further than it may: what strangers may use.
+    ///
+    /// # Errors
+    /// When a port cannot be bound.
+    pub async fn reaching(reach: Reach) -> std::io::Result<StandIns> {
+        let stand_ins = StandIns {
             gtm: StandIn::start().await?,
             claude: StandIn::start().await?,
             foreplay: StandIn::start().await?,
-        })
+        };
+        stand_ins.gtm.set_reach(reach);
+        Ok(stand_ins)
     }
 
     /// Slows all three down so that a person can watch the progress, as `jobcast demo` does.

@@ -5,6 +5,7 @@ use super::behaviour::Behaviour;
 use super::control::{Control, Counts, RecordedRequest};
 use super::fault::{self, Catalogue, FaultNote};
 use super::socket::{ResetSwitch, Socket};
+use crate::upstream::Reach;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -114,6 +115,11 @@ impl<A: Api> StandIn<A> {
     /// Sets the delay before each event but the first, for calls that come from now on.
     pub fn set_pace(&self, pace: Duration) {
         self.control.set_pace(pace);
+    }
+
+    /// Sets where it may go for an address that a user gave, from the next request on; public addresses alone unless set.
+    pub fn set_reach(&self, reach: Reach) {
+        self.control.set_reach(reach);
     }
 
     /// Sets the pace at which a person can follow.

@@ -3,10 +3,8 @@
 
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
-use url::Url;
 
-/// The longest address that is accepted, in bytes.
-const LONGEST_URL: usize = 2048;
+use crate::upstream::address::web_address;
 
 /// One member of `input_data`.
 #[derive(Debug)]
@@ -100,7 +98,7 @@ impl Input {
             }
             (InputKind::RequiredUrl, Some(value)) => {
                 let text = value.as_str().ok_or_else(|| invalid("must be a string"))?;
-                site_address(text).map(|url| Value::String(url.into())).map_err(|problem| invalid(&problem))
+                web_address(text).map(|url| Value::String(url.into())).map_err(|problem| invalid(&problem))
             }
             (InputKind::Text { required: true, .. }, None) => Err(invalid("is required")),
             (InputKind::Text { required: false, .. } | InputKind::Date, None) => Ok(Value::Null),
@@ -133,26 +131,6 @@ impl Input {
             },
         }
     }
-}
-
-fn site_address(text: &str) -> Result<Url, String> {
-    if text.len() > LONGEST_URL {
-        return Err(format!("must not be longer than {LONGEST_URL} bytes"));
-    }
-    let url = Url::parse(text.trim()).map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => "must begin with http:// or https://".to_owned(),
-        error => format!("is not an address ({error}); give one such as https://example.com"),
-    })?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("must begin with http:// or https://, not {}:", url.scheme()));
-    }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err("has no host".to_owned());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not contain a user name or a password".to_owned());
-    }
-    Ok(url)
 }
 
 /// A name that a client sent, short enough to send back.

@@ -10,9 +10,10 @@ mod error;
 mod http;
 mod json;
 mod key;
-mod reach;
+mod sign_of_life;
 mod text;
 
+pub mod address;
 pub mod claude;
 pub mod foreplay;
 pub mod gtm;
@@ -23,6 +24,7 @@ mod metrics_text;
 #[cfg(test)]
 mod raw_server;
 
+pub use address::{Reach, Unreachable};
 pub use claude::{
     AnswerContent, ClaudeAnswer, ClaudeClient, ClaudeEvent, ClaudeLimits, ClaudePrompt, ClaudeUsage, Revision, cost_usd,
 };
@@ -30,5 +32,5 @@ pub use error::{Retry, UpstreamError};
 pub use foreplay::{AdPage, AdSearch, ForeplayClient, ForeplayLimits};
 pub use gtm::{AnalyzeBrand, DiscoverPages, DocumentLimits, ExtractBrand, GtmClient, GtmEvent, GtmLimits, GtmProgress};
 pub use key::ApiKey;
-pub use reach::{Reach, reach_claude, reach_foreplay, reach_gtm};
+pub use sign_of_life::{SignOfLife, sign_of_claude, sign_of_foreplay, sign_of_gtm};
 pub use sse::{SseDecoder, SseEvent, SseLimitExceeded, SseLimits};

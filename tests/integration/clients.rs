@@ -79,7 +79,7 @@ async fn an_npm_package_resumes_by_itself_when_the_server_is_killed(database: Te
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_dashboard_of_the_demo_works_in_chromium() {
-    let (demo, site) = (Demo::start().await, Site::start_held().await);
+    let (demo, site) = (Demo::with(&["--allow-private-sites"]).await, Site::start_held().await);
     let folder = tempfile::tempdir().unwrap();
     let mut driver = browser("dashboard.mjs", &demo.url, &site, folder.path());
     driver.prints("reloaded").await;
@@ -90,7 +90,7 @@ async fn the_dashboard_of_the_demo_works_in_chromium() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_job_type_of_the_demo_is_started_and_read_in_chromium() {
-    let (demo, site) = (Demo::start().await, Site::start().await);
+    let (demo, site) = (Demo::with(&["--allow-private-sites"]).await, Site::start().await);
     let folder = tempfile::tempdir().unwrap();
     let driver = browser("job-types.mjs", &demo.url, &site, folder.path());
     assert_did_well(driver, folder.path()).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Demo, Program};
+use crate::harness::{Demo, Program, Site};
 
 const DEADLINE: Duration = Duration::from_secs(120);
 
@@ -44,11 +44,24 @@ async fn ctrl_c_ends_the_demo_in_order() {
 async fn a_port_that_is_taken_is_named() {
     let (demo, folder) = (Demo::start().await, tempfile::tempdir().unwrap());
     let port = demo.url.port().unwrap();
-    let ended = Demo::started_in(folder.path(), &port.to_string()).end().await;
+    let ended = Demo::started_in(folder.path(), &["--port", &port.to_string()]).end().await;
     assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{ended:?}");
     let last = ended.err.lines().last().unwrap_or_default();
     assert!(last.starts_with(&format!("jobcast: cannot listen on 127.0.0.1:{port}: ")), "{ended:?}");
     assert!(last.contains("--port"), "it says what to do: {ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn private_sites_are_read_when_that_is_asked_for() {
+    let site = Site::start().await;
+    for (flags, status) in [(&[][..], "failed"), (&["--allow-private-sites"][..], "completed")] {
+        let demo = Demo::with(flags).await;
+        let client = demo.client();
+        let id = client.start_job("brand_extraction", &json!({"url": site.url})).await;
+        let job = client.until(&id, status).await;
+        let told = job["error_message"].as_str().is_some_and(|told| told.contains("private or reserved address"));
+        assert_eq!(told, status == "failed", "{job}");
+    }
 }
 
 /// Runs what the banner shows from `from` to the end of the line that ends in `to`, with this job's id, in a shell;

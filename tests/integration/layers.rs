@@ -24,7 +24,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("health", &["config"]),
     ("watch", &["config", "job", "access", "upstream"]),
     ("lib", &[]),
-    ("main", &["app", "config", "demo", "doctor", "health", "watch"]),
+    // `upstream` for the rules about addresses of users, which `main` sets for the demo.
+    ("main", &["app", "config", "demo", "doctor", "health", "upstream", "watch"]),
 ];
 
 /// In which modules a driver crate may be named.

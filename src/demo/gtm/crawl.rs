@@ -69,7 +69,7 @@ impl Crawl {
     ///
     /// # Errors
     /// When the first page cannot be read.
-    pub(super) async fn start(web: Web, url: Url, max_pages: usize) -> Result<Crawl, Failure> {
+    pub(super) async fn start(mut web: Web, url: Url, max_pages: usize) -> Result<Crawl, Failure> {
         let deadline = Instant::now() + WHOLE_WALK;
         let fetched = web.get(&url, Bounds { site: None, wanted: is_page, deadline }).await?;
         let mut crawl = Crawl {
@@ -126,7 +126,7 @@ impl Crawl {
     }
 
     /// Fetches the stylesheets and ends the walk.
-    pub(super) async fn finish(self) -> Site {
+    pub(super) async fn finish(mut self) -> Site {
         let mut styles: Vec<String> = self.pages.iter().flat_map(|page| page.styles.iter().cloned()).collect();
         let mut asked = HashSet::new();
         let sheets = self.pages.iter().flat_map(|page| &page.stylesheets);

@@ -1,6 +1,8 @@
 //! Fetches one address within bounds of time, size, redirects and place.
 //! It must not interpret what it fetched.
 
+use crate::upstream::address;
+use crate::upstream::{Reach, Unreachable};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
@@ -16,13 +18,18 @@ const PER_ADDRESS: Duration = Duration::from_secs(10);
 /// Bytes read of one body; the rest is left.
 const MAX_BODY: usize = 2 * 1024 * 1024;
 
-/// The way to the web. It fetches any address it is given, private ones included, as a local demo must:
-/// it is no place for addresses of strangers.
-#[derive(Clone)]
+/// One walk's way to the web. It goes no further than it may reach, also where a page redirects to.
 pub(super) struct Web {
-    remote: Client,
-    /// Without a proxy, which could not reach this machine's own addresses.
-    local: Client,
+    reach: Reach,
+    /// The site that was read last, which is nearly always the next one too.
+    latest: Option<Connected>,
+}
+
+/// A client that connects to one site at the addresses that were checked.
+struct Connected {
+    host: Option<Host>,
+    port: Option<u16>,
+    client: Client,
 }
 
 /// What is acceptable for one fetch.
@@ -51,7 +58,9 @@ pub(super) enum Failure {
     Timeout(Duration),
     Status(u16),
     Connection(String),
+    Private(String),
     Redirects,
+    Refused(Url, String),
     LeftSite(Url),
     NotWanted(String),
     Unreadable,
@@ -63,6 +72,11 @@ impl fmt::Display for Failure {
             Failure::Timeout(limit) => write!(formatter, "it did not answer within {:.0} seconds", limit.as_secs_f64()),
             Failure::Status(status) => write!(formatter, "it answered with status {status}"),
             Failure::Connection(reason) => write!(formatter, "{reason}"),
+            Failure::Private(host) => {
+                write!(formatter, "{host} is a private or reserved address, which this demo reads for nobody")?;
+                write!(formatter, " (start it with --allow-private-sites if it may)")
+            }
+            Failure::Refused(url, problem) => write!(formatter, "it redirects to {url}, which {problem}"),
             Failure::Redirects => write!(formatter, "it redirects more than {MAX_REDIRECTS} times, or to nowhere"),
             Failure::LeftSite(url) => write!(formatter, "it redirects to another site, {url}"),
             Failure::Unreadable => write!(formatter, "it could not be parsed"),
@@ -73,20 +87,15 @@ impl fmt::Display for Failure {
 }
 
 impl Web {
-    pub(super) fn new() -> reqwest::Result<Web> {
-        let builder = || {
-            Client::builder()
-                .user_agent(concat!("jobcast-demo/", env!("CARGO_PKG_VERSION"), " (simulated brand analysis)"))
-                .redirect(Policy::none())
-        };
-        Ok(Web { remote: builder().build()?, local: builder().no_proxy().build()? })
+    pub(super) fn new(reach: Reach) -> Web {
+        Web { reach, latest: None }
     }
 
     /// Fetches `url`, following redirects within the bounds.
     ///
     /// # Errors
     /// With the reason when there is no acceptable document.
-    pub(super) async fn get(&self, url: &Url, bounds: Bounds<'_>) -> Result<Fetched, Failure> {
+    pub(super) async fn get(&mut self, url: &Url, bounds: Bounds<'_>) -> Result<Fetched, Failure> {
         let began = Instant::now();
         let end = bounds.deadline.min(began + PER_ADDRESS);
         timeout_at(end, self.get_without_bound_of_time(url, bounds))
@@ -94,7 +103,7 @@ impl Web {
             .unwrap_or_else(|_| Err(Failure::Timeout(end - began)))
     }
 
-    async fn get_without_bound_of_time(&self, url: &Url, bounds: Bounds<'_>) -> Result<Fetched, Failure> {
+    async fn get_without_bound_of_time(&mut self, url: &Url, bounds: Bounds<'_>) -> Result<Fetched, Failure> {
         let mut url = url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send(&url).await?;
@@ -109,10 +118,29 @@ impl Web {
         Err(Failure::Redirects)
     }
 
-    async fn send(&self, url: &Url) -> Result<Response, Failure> {
-        let client = if is_loopback(url) { &self.local } else { &self.remote };
+    async fn send(&mut self, url: &Url) -> Result<Response, Failure> {
+        let client = self.client(url).await?;
         let request = client.get(url.clone()).header(ACCEPT, "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5");
         request.send().await.map_err(connection)
+    }
+
+    /// The client of the site, whose name is looked up once in a walk.
+    async fn client(&mut self, url: &Url) -> Result<Client, Failure> {
+        let (host, port) = (url.host().map(|host| host.to_owned()), url.port_or_known_default());
+        if let Some(latest) = self.latest.as_ref().filter(|latest| latest.host == host && latest.port == port) {
+            return Ok(latest.client.clone());
+        }
+        let mut builder = Client::builder()
+            .user_agent(concat!("jobcast-demo/", env!("CARGO_PKG_VERSION"), " (simulated brand analysis)"))
+            .redirect(Policy::none());
+        if is_loopback(url) {
+            // A proxy of the environment could not reach this machine's own addresses.
+            builder = builder.no_proxy();
+        }
+        let builder = self.reach.pin(builder, url).await.map_err(unreachable)?;
+        let client = builder.build().map_err(connection)?;
+        self.latest = Some(Connected { host, port, client: client.clone() });
+        Ok(client)
     }
 }
 
@@ -128,10 +156,10 @@ fn redirect_target(url: &Url, response: &Response) -> Result<Option<Url>, Failur
         return Ok(None);
     }
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-    let target = location.and_then(|location| url.join(location).ok());
-    match target {
-        Some(target) if matches!(target.scheme(), "http" | "https") => Ok(Some(target)),
-        _ => Err(Failure::Redirects),
+    let target = location.and_then(|location| url.join(location).ok()).ok_or(Failure::Redirects)?;
+    match address::check(&target) {
+        Ok(()) => Ok(Some(target)),
+        Err(problem) => Err(Failure::Refused(target, problem)),
     }
 }
 
@@ -178,6 +206,13 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
         Some(Host::Ipv6(address)) => address.is_loopback() || address.is_unspecified(),
         None => false,
+    }
+}
+
+fn unreachable(error: Unreachable) -> Failure {
+    match error {
+        Unreachable::Private { host } => Failure::Private(host),
+        Unreachable::Unknown { .. } => Failure::Connection(error.to_string()),
     }
 }
 

@@ -36,8 +36,6 @@ pub struct Gtm;
 #[derive(Clone)]
 struct Server {
     control: Arc<Control>,
-    /// `None` when the platform has no TLS set-up to offer, which every answer then says.
-    web: Option<Web>,
     started: Instant,
 }
 
@@ -58,7 +56,7 @@ impl Api for Gtm {
     }
 
     fn router(control: Arc<Control>) -> Router {
-        let server = Server { control, web: Web::new().ok(), started: Instant::now() };
+        let server = Server { control, started: Instant::now() };
         Router::new()
             .route("/api/health", get(health))
             .route("/api/analyze-brand-enhanced", post(main_call).layer(Extension(Endpoint::Analysis)))
@@ -115,10 +113,7 @@ fn with_effect(mut admitted: Admitted, catalogue: Catalogue, endpoint: Endpoint)
 
 impl Server {
     async fn answer(&self, endpoint: Endpoint, effect: Option<Effect>, body: &[u8]) -> Answer {
-        let Some(web) = self.web.clone() else {
-            let problem = refused("no HTTP client could be set up".to_owned());
-            return Answer::json(StatusCode::INTERNAL_SERVER_ERROR, &problem);
-        };
+        let web = Web::new(self.control.reach());
         let answer = match endpoint {
             Endpoint::Analysis => analysis(web, effect, body),
             Endpoint::Extraction => extraction(web, effect, body).await,

@@ -3,6 +3,7 @@
 
 use super::Gtm;
 use crate::demo::stand_in::StandIn;
+use crate::upstream::Reach;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -17,6 +18,7 @@ use url::Url;
 
 mod faults;
 mod json;
+mod reach;
 
 const HOME: &str = r##"<!doctype html><title>Acme Shoes | Run further</title>
 <meta name="description" content="Shoes for long runs."><meta property="og:site_name" content="Acme">
@@ -85,6 +87,7 @@ async fn post(body: Value) -> (u16, String) {
 
 async fn post_to(path: &str, body: Value) -> (u16, String) {
     let stand_in = StandIn::<Gtm>::start().await.unwrap();
+    stand_in.set_reach(Reach::Everywhere);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let endpoint = stand_in.base_url().join(path).unwrap();
     let response = client.post(endpoint).json(&body).send().await.unwrap();

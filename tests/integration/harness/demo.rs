@@ -23,8 +23,13 @@ pub struct Demo {
 impl Demo {
     /// Starts it on a free port; returns when its banner is there.
     pub async fn start() -> Demo {
+        Demo::with(&[]).await
+    }
+
+    /// The same with further flags.
+    pub async fn with(more: &[&str]) -> Demo {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut program = Demo::started_in(folder.path(), "0");
+        let mut program = Demo::started_in(folder.path(), &[&["--port", "0"], more].concat());
         program.prints("Ctrl-C").await;
         let banner = program.out.so_far().to_owned();
         let address = banner.split_whitespace().find(|word| word.starts_with("http://"));
@@ -32,9 +37,9 @@ impl Demo {
         Demo { url, banner, program, folder }
     }
 
-    /// Starts the program in a folder, on a port that it may not get.
-    pub fn started_in(folder: &Path, port: &str) -> Program {
-        Program::start(jobcast().args(["demo", "--port", port]).current_dir(folder), LIFETIME)
+    /// Starts the program in a folder, perhaps in vain.
+    pub fn started_in(folder: &Path, flags: &[&str]) -> Program {
+        Program::start(jobcast().arg("demo").args(flags).current_dir(folder), LIFETIME)
     }
 
     pub fn client(&self) -> Client {

@@ -37,7 +37,7 @@ pub struct Lines {
 }
 
 /// Settings that would change what a test sees.
-const SETTINGS: [&str; 16] = [
+const SETTINGS: [&str; 19] = [
     "HOST",
     "PORT",
     "DATABASE_URL",
@@ -49,6 +49,9 @@ const SETTINGS: [&str; 16] = [
     "JOBCAST_SERVER",
     "JOBCAST_TOKEN",
     "LOG_FORMAT",
+    "ALLOW_PRIVATE_SITES",
+    "ALLOW_PRIVATE_WEBHOOKS",
+    "WEBHOOK_SECRET",
     "MAX_STREAMS",
     "FOREPLAY_API_KEY",
     "ANTHROPIC_API_KEY",

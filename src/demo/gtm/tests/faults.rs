@@ -5,6 +5,7 @@ use super::Site;
 use crate::demo::gtm::Gtm;
 use crate::demo::heard::{End, Heard};
 use crate::demo::stand_in::{Api, StandIn};
+use crate::upstream::Reach;
 use reqwest::Client;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -22,7 +23,9 @@ struct Bench {
 impl Bench {
     async fn start() -> Bench {
         let client = Client::builder().no_proxy().build().unwrap();
-        Bench { stand_in: StandIn::start().await.unwrap(), site: Site::start().await, client }
+        let stand_in = StandIn::start().await.unwrap();
+        stand_in.set_reach(Reach::Everywhere);
+        Bench { stand_in, site: Site::start().await, client }
     }
 
     fn request(&self, path: &str) -> reqwest::RequestBuilder {
