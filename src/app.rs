@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Keys;
 use crate::config::{Config, ConfigError};
-use crate::engine::{Engine, EngineSettings, EngineTasks};
+use crate::engine::{Engine, EngineSettings, EngineTasks, WEBHOOK_DELAYS, Webhooks};
 use crate::event_log::{EventLog, EventLogTasks};
 use crate::http::{self, ApiSettings, OpenStreams, ServeSettings};
 use crate::hub::Hub;
@@ -22,13 +22,16 @@ use crate::pipeline::{
 };
 use crate::store::inspection::Schema;
 use crate::store::{self, Store, StoreError, StoreSettings};
-use crate::upstream::{ClaudeClient, ForeplayClient, GtmClient, UpstreamError};
+use crate::upstream::{ClaudeClient, ForeplayClient, GtmClient, UpstreamError, WebhookClient};
 
 /// A comment is sent on a stream after this much silence; the spec's own number (WHATWG HTML, section 9.2.7).
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The delay before a job's first retry.
 const FIRST_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// How long one call to a webhook may take.
+const WEBHOOK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Streams end spread over this time when the process drains, or over a quarter of the drain if that is shorter.
 const DRAIN_SPREAD: Duration = Duration::from_secs(3);
@@ -74,11 +77,21 @@ pub struct AppOptions {
     pub keep_alive: Duration,
     /// The delay before a job's first retry; each further one takes twice as long, up to a minute.
     pub first_retry_delay: Duration,
+    /// How long one call to a webhook may take.
+    pub webhook_patience: Duration,
+    /// The delays between the tries of such a call, each up to a fifth longer.
+    pub webhook_delays: &'static [Duration],
 }
 
 impl Default for AppOptions {
     fn default() -> AppOptions {
-        AppOptions { simulated: false, keep_alive: KEEP_ALIVE, first_retry_delay: FIRST_RETRY_DELAY }
+        AppOptions {
+            simulated: false,
+            keep_alive: KEEP_ALIVE,
+            first_retry_delay: FIRST_RETRY_DELAY,
+            webhook_patience: WEBHOOK_PATIENCE,
+            webhook_delays: WEBHOOK_DELAYS,
+        }
     }
 }
 
@@ -138,12 +151,14 @@ impl App {
         config.check()?;
         let keys = config.keys()?.map(Arc::new);
         let registry = registry(config)?;
+        let webhooks = webhooks(config, options)?;
         let address = config.listen_on();
         let listener = TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })?;
         let address = listener.local_addr().map_err(|error| StartError::Listen { address, error })?;
         let store = open_store(config).await?;
         let (event_log, log) = EventLog::start(store.clone(), Hub::default());
-        let (engine, tasks) = Engine::start(engine_settings(config, options), store.clone(), event_log, registry);
+        let settings = engine_settings(config, options);
+        let (engine, tasks) = Engine::start_with_webhooks(settings, store.clone(), event_log, registry, webhooks);
         let (router, streams) = http::router(engine.clone(), api_settings(config, keys, options));
         Ok(App { listener, address, router, streams, engine, tasks, store, log, drain_time: config.drain() })
     }
@@ -220,6 +235,14 @@ fn registry(config: &Config) -> Result<Registry, StartError> {
         Arc::new(BrandExtraction { gtm: gtm.clone() }),
         Arc::new(PageDiscovery { gtm }),
     ]))
+}
+
+/// Nothing where there is no secret to sign with.
+fn webhooks(config: &Config, options: AppOptions) -> Result<Option<Webhooks>, ConfigError> {
+    let Some(secret) = config.webhook_secret() else { return Ok(None) };
+    let client = WebhookClient::new(secret, config.webhook_reach(), options.webhook_patience);
+    let client = client.map_err(ConfigError::WebhookSecret)?;
+    Ok(Some(Webhooks { client, delays: options.webhook_delays }))
 }
 
 fn engine_settings(config: &Config, options: AppOptions) -> EngineSettings {

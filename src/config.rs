@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::access::{AuthSecret, Brands, Claims, Keys, Origins, Scope, SecretError, Token};
 use crate::job::JobId;
-use crate::upstream::ApiKey;
+use crate::upstream::{ApiKey, Reach, WebhookSecret};
 
 mod commands;
 #[cfg(test)]
@@ -186,6 +186,12 @@ pub struct Config {
     /// Web origins whose pages may call the API, with commas between them, or * [default: none but the server's own]
     #[arg(long, env)]
     pub cors_origins: Option<Origins>,
+    /// Signs the calls to webhooks: whsec_ and base64, or any text of 16 bytes or more; without it webhook_url is refused
+    #[arg(long, env, hide_env_values = true, value_parser = webhook_secret)]
+    pub webhook_secret: Option<WebhookSecret>,
+    /// Call webhooks at private addresses too
+    #[arg(long, env, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub allow_private_webhooks: bool,
     /// Listen on an address that others can reach although AUTH_SECRET is not set
     #[arg(long, env, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub allow_anonymous: bool,
@@ -273,6 +279,9 @@ pub enum ConfigError {
     /// There is no secret to sign a token with.
     #[error("AUTH_SECRET is not set; a token is signed with the secret that the server has")]
     NothingToSignWith,
+    /// Calls to webhooks could not be signed.
+    #[error("WEBHOOK_SECRET {0}; make one with: echo whsec_$(openssl rand -base64 32)")]
+    WebhookSecret(&'static str),
     /// A pooler makes no sense in front of a file.
     #[error("DIRECT_DATABASE_URL goes with a DATABASE_URL of PostgreSQL; both must begin with postgres://")]
     DirectUrlOfAnotherKind,
@@ -287,6 +296,9 @@ impl Config {
         let checks_tokens = self.keys()?.is_some();
         if !self.host.is_loopback() && !checks_tokens && !self.allow_anonymous {
             return Err(ConfigError::Exposed(self.host));
+        }
+        if let Some(secret) = self.webhook_secret() {
+            secret.check().map_err(ConfigError::WebhookSecret)?;
         }
         let is_postgres = |url: &DatabaseUrl| url.expose().starts_with("postgres");
         if self
@@ -335,6 +347,16 @@ impl Config {
     /// The ad library's key, if it is set.
     pub fn foreplay_key(&self) -> Option<ApiKey> {
         self.foreplay_api_key.clone().filter(|key| !key.is_empty())
+    }
+
+    /// What calls to webhooks are signed with, if it is set.
+    pub fn webhook_secret(&self) -> Option<&WebhookSecret> {
+        self.webhook_secret.as_ref().filter(|secret| !secret.is_empty())
+    }
+
+    /// Where calls to webhooks may go.
+    pub fn webhook_reach(&self) -> Reach {
+        if self.allow_private_webhooks { Reach::Everywhere } else { Reach::Public }
     }
 
     /// How long a silent worker keeps its job.
@@ -393,4 +415,8 @@ fn lifetime(text: &str) -> Result<Duration, String> {
     let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
     let lifetime = number.checked_mul(seconds).filter(|seconds| (1..=LONGEST_LIFETIME).contains(seconds));
     lifetime.map(Duration::from_secs).ok_or_else(wrong)
+}
+
+fn webhook_secret(text: &str) -> Result<WebhookSecret, std::convert::Infallible> {
+    Ok(WebhookSecret::new(text))
 }

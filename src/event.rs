@@ -305,6 +305,7 @@ mod tests {
             job_type: JobType::BrandIntelligence,
             input_data: json!({}),
             idempotency_key: None,
+            webhook_url: None,
             estimated_duration: 90,
             total_steps: 3,
             max_retries: 3,

@@ -55,6 +55,8 @@ pub struct Job {
     pub error_message: Option<String>,
     /// A stable word for that reason.
     pub error_code: Option<String>,
+    /// What is called when the job is over.
+    pub webhook_url: Option<String>,
 }
 
 /// A job that is about to be created.
@@ -68,6 +70,8 @@ pub struct NewJob {
     pub input_data: serde_json::Value,
     /// What the client calls this start: another start of the brand under the same key is the same job.
     pub idempotency_key: Option<String>,
+    /// What is to be called when the job is over; checked.
+    pub webhook_url: Option<String>,
     /// How long the job will probably take, in seconds.
     pub estimated_duration: u32,
     /// How many steps the job will have.

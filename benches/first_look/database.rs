@@ -129,6 +129,7 @@ pub async fn running_jobs(event_log: &EventLog, count: usize) -> Outcome<Vec<Job
             job_type: JobType::BrandIntelligence,
             input_data: json!({}),
             idempotency_key: None,
+            webhook_url: None,
             estimated_duration: 90,
             total_steps: 3,
             max_retries: 3,

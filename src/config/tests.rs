@@ -57,8 +57,24 @@ fn secrets_print_as_dots() {
         "sk-ant-hunter2",
         "--foreplay-api-key",
         "hunter2",
+        "--webhook-secret",
+        "hunter2 hunter2 hunter2",
     ]);
     assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_webhook_secret_that_cannot_sign_is_named_and_not_repeated() {
+    for (secret, refused) in
+        [("whsec_%%%", true), ("hunter2", true), ("", false), ("a secret of 24 characters", false)]
+    {
+        let checked = parse(&["--webhook-secret", secret]).check();
+        assert_eq!(checked.is_err(), refused, "{secret:?}");
+        if let Err(error) = checked {
+            let words = error.to_string();
+            assert!(words.starts_with("WEBHOOK_SECRET") && !words.contains(secret), "{words}");
+        }
+    }
 }
 
 #[test]

@@ -15,17 +15,20 @@ use tokio_util::task::TaskTracker;
 use crate::event_log::{AppendError, EventLog};
 use crate::job::{BrandId, Job, JobId, JobType, NewJob};
 use crate::pipeline::{Input, InvalidInput, Registry, validate};
-use crate::store::{BrandStream, JobFilter, Position, Store, StoreError, StoredJob};
+use crate::store::{BrandStream, JobFilter, Position, Store, StoreError, StoredJob, WebhookState};
 use crate::write::{Action, Refusal, Write};
 
 mod backoff;
 mod estimate;
 mod lease;
 mod sweeper;
+mod webhooks;
 mod worker;
 
 use estimate::Estimates;
 use lease::HeldLeases;
+
+pub use webhooks::{DELAYS as WEBHOOK_DELAYS, Webhooks};
 
 /// How long a command or a read waits for the database. A client waits with it, so it is short.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -74,8 +77,12 @@ struct Shared {
     /// The attempts under way in this process.
     held: HeldLeases,
     estimates: Estimates,
+    /// What webhooks are called with; without it no job may have one.
+    webhooks: Option<Webhooks>,
     /// Notified when there may be a job to claim.
     wake: Notify,
+    /// Notified when there may be a webhook to call.
+    webhook_due: Notify,
     /// Cancelled when nothing new is to begin.
     draining: CancellationToken,
     /// Cancelled when what still runs is to let go of its job.
@@ -101,6 +108,8 @@ pub struct StartRequest<'a> {
     pub input_data: Option<&'a Value>,
     /// What the client calls this start; a second start of the brand under the same key is answered with the first job.
     pub idempotency_key: Option<String>,
+    /// What is to be called when the job is over, not yet checked.
+    pub webhook_url: Option<&'a str>,
 }
 
 /// The answer to a start.
@@ -121,6 +130,8 @@ pub struct JobView {
     pub input_data: Value,
     /// When it will probably be done, while it is under way.
     pub estimated_completion: Option<DateTime<Utc>>,
+    /// How its webhook stands, where it has one.
+    pub webhook: Option<WebhookState>,
 }
 
 /// A brand's stream and its newest jobs.
@@ -181,12 +192,23 @@ impl From<AppendError> for EngineError {
 }
 
 impl Engine {
-    /// Starts the engine's tasks: claiming, heartbeats, sweeping.
+    /// Starts the engine's tasks: claiming, heartbeats, sweeping. Jobs may have no webhook.
     pub fn start(
         settings: EngineSettings,
         store: Arc<dyn Store>,
         event_log: EventLog,
         registry: Registry,
+    ) -> (Engine, EngineTasks) {
+        Engine::start_with_webhooks(settings, store, event_log, registry, None)
+    }
+
+    /// The same with the calling of webhooks, where there is something to call them with.
+    pub fn start_with_webhooks(
+        settings: EngineSettings,
+        store: Arc<dyn Store>,
+        event_log: EventLog,
+        registry: Registry,
+        webhooks: Option<Webhooks>,
     ) -> (Engine, EngineTasks) {
         let shared = Arc::new(Shared {
             settings,
@@ -195,7 +217,9 @@ impl Engine {
             event_log,
             registry,
             held: HeldLeases::default(),
+            webhooks: webhooks.clone(),
             wake: Notify::new(),
+            webhook_due: Notify::new(),
             draining: CancellationToken::new(),
             aborting: CancellationToken::new(),
         });
@@ -208,6 +232,9 @@ impl Engine {
         }
         background.spawn(sweeper::reclaim(shared.clone(), stop_background.clone()));
         background.spawn(sweeper::prune(shared.clone(), stop_background.clone()));
+        if let Some(webhooks) = webhooks {
+            background.spawn(webhooks::deliver(shared.clone(), webhooks, stop_background.clone()));
+        }
         let tasks = EngineTasks { shared: shared.clone(), attempts, background, stop_background };
         (Engine { shared }, tasks)
     }
@@ -218,13 +245,14 @@ impl Engine {
     /// [`EngineError`]; no job was created then, unless the database went away while it committed.
     pub async fn start_job(&self, request: StartRequest<'_>) -> Result<Started, EngineError> {
         let shared = &self.shared;
-        let StartRequest { brand_id, job_type, input_data, idempotency_key } = request;
+        let StartRequest { brand_id, job_type, input_data, idempotency_key, webhook_url } = request;
         if shared.draining.is_cancelled() {
             return Err(EngineError::Draining);
         }
         let pipeline = shared.registry.get(job_type).ok_or(Refusal::NotFound)?;
         let input_data = validate(pipeline.definition().inputs, input_data)?;
         pipeline.check(&input_data)?;
+        let webhook_url = webhook_url.map(|text| shared.webhook_url(text)).transpose()?;
         if let Some(variable) = pipeline.missing_key() {
             return Err(EngineError::MissingKey { job_type, variable });
         }
@@ -233,6 +261,7 @@ impl Engine {
             job_type,
             input_data,
             idempotency_key,
+            webhook_url,
             estimated_duration: whole_seconds(shared.estimates.of(pipeline.as_ref()).await.total()),
             total_steps: u32::try_from(pipeline.definition().steps.len()).unwrap_or(u32::MAX),
             max_retries: MAX_RETRIES,
@@ -253,6 +282,7 @@ impl Engine {
         let stopped = tokio::spawn(async move {
             let committed = shared.event_log.append(Write { job_id: id, action: Action::Cancel }, PATIENCE).await?;
             shared.held.stop(id, committed.job.attempt);
+            shared.webhook_due.notify_one();
             Ok::<(), AppendError>(())
         });
         stopped.await.map_err(|error| StoreError::Unavailable(format!("the cancel broke off: {error}")))??;
@@ -359,12 +389,22 @@ impl Engine {
         self.shared.draining.clone()
     }
 
-    async fn view(&self, StoredJob { job, input_data }: StoredJob) -> JobView {
+    async fn view(&self, StoredJob { job, input_data, webhook }: StoredJob) -> JobView {
         let estimated_completion = match self.shared.registry.get(job.job_type) {
             Some(pipeline) => self.shared.estimates.of(pipeline.as_ref()).await.completion(&job, Utc::now()),
             None => None,
         };
-        JobView { job, input_data, estimated_completion }
+        JobView { job, input_data, estimated_completion, webhook }
+    }
+}
+
+impl Shared {
+    /// The address that a job is to call, if jobs may call any.
+    fn webhook_url(&self, text: &str) -> Result<String, InvalidInput> {
+        let invalid = |problem: &str| InvalidInput::new("webhook_url", problem);
+        let webhooks = self.webhooks.as_ref();
+        let webhooks = webhooks.ok_or_else(|| invalid("cannot be called: WEBHOOK_SECRET is not set on this server"))?;
+        webhooks.client.accept(text).map(Into::into).map_err(|problem| invalid(&problem))
     }
 }
 

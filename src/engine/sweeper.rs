@@ -77,6 +77,7 @@ async fn reclaim_expired(shared: &Shared, stop: &CancellationToken) {
             Ok(committed) => {
                 tracing::warn!(%job_id, attempt, status = %committed.job.status, "took a job from a silent worker");
                 shared.wake.notify_one();
+                shared.webhook_due.notify_one();
             }
             // Its worker came back, or another sweeper was first.
             Err(AppendError::Refused(_)) => {}

@@ -89,6 +89,7 @@ async fn run_attempt(shared: Arc<Shared>, lease: HeldLease, claimed: Claimed) {
     write_outcome(&shared, &context, retry_count, outcome).await;
     drop(lease);
     shared.wake.notify_one();
+    shared.webhook_due.notify_one();
 }
 
 fn context(shared: &Shared, claimed: &Claimed) -> Context {

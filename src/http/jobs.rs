@@ -20,16 +20,16 @@ use super::query::Parameters;
 use super::{Api, body, wire};
 use crate::access::{Brands, Claims, Scope, Token};
 use crate::engine::{EngineError, JobView, StartRequest, Started};
-use crate::event::{Seq, Subject};
+use crate::event::Subject;
 use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
-use crate::store::{JobFilter, Position};
+use crate::store::{JobFilter, Position, WebhookState, WebhookStatus};
 use crate::write::Refusal;
 
 /// How long the token in a started job's `events_url` is good for.
 const EVENTS_TOKEN_LIFETIME: TimeDelta = TimeDelta::hours(1);
 
 /// The members of a start request.
-const START_MEMBERS: [&str; 3] = ["brand_id", "job_type", "input_data"];
+const START_MEMBERS: [&str; 4] = ["brand_id", "job_type", "input_data", "webhook_url"];
 
 /// The header under which a client names a start, and the most characters of such a name.
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -41,6 +41,9 @@ const LARGEST_PAGE: u32 = 100;
 
 /// The longest that `status` holds an answer, in seconds.
 const LONGEST_WAIT: u32 = 60;
+
+/// How often a held answer looks whether the call to a webhook has moved on.
+const WEBHOOK_POLL: Duration = Duration::from_secs(1);
 
 pub(super) async fn start(
     State(api): State<Api>,
@@ -55,13 +58,14 @@ pub(super) async fn start(
     let request = request.as_object().ok_or_else(|| ApiError::invalid("body", "must be a JSON object"))?;
     if let Some(name) = request.keys().find(|name| !START_MEMBERS.contains(&name.as_str())) {
         let name: String = name.chars().take(64).collect();
-        return Err(ApiError::invalid(&name, "is not known; known are: brand_id, job_type, input_data"));
+        return Err(ApiError::invalid(&name, &format!("is not known; known are: {}", START_MEMBERS.join(", "))));
     }
     let start = StartRequest {
         brand_id: BrandId(uuid_member(request, "brand_id")?),
         job_type: job_type_member(request)?,
         input_data: request.get("input_data"),
         idempotency_key: idempotency_key(&headers)?,
+        webhook_url: optional_string_member(request, "webhook_url")?,
     };
     // A brand outside the token is as one that does not exist.
     if !caller.sees_brand(start.brand_id) {
@@ -115,6 +119,13 @@ fn job_type_member(request: &Map<String, Value>) -> Result<JobType, ApiError> {
     string_member(request, "job_type")?.parse().map_err(unknown)
 }
 
+fn optional_string_member<'a>(request: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, ApiError> {
+    match request.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(_) => string_member(request, name).map(Some),
+    }
+}
+
 fn string_member<'a>(request: &'a Map<String, Value>, name: &str) -> Result<&'a str, ApiError> {
     match request.get(name) {
         None | Some(Value::Null) => Err(ApiError::invalid(name, "is required")),
@@ -132,44 +143,70 @@ pub(super) async fn status(
 ) -> Result<Response, ApiError> {
     let wait = parameters.number("wait", 0, LONGEST_WAIT)?.unwrap_or(0);
     let mut view = auth::job_for(&caller, &api, id.0).await?;
-    if wait > 0 && is_known(&headers, view.job.last_seq) {
-        wait_for_event(&api, &view.job, Duration::from_secs(wait.into())).await;
+    if wait > 0 && is_known(&headers, &etag(&view)) {
+        wait_for_change(&api, &view, Duration::from_secs(wait.into())).await;
         view = api.engine.job(id.0).await.map_err(ApiError::about(id.0))?;
     }
     Ok(status_answer(&headers, view))
 }
 
-/// Returns after the job's next event, after `wait`, or when the process drains.
-async fn wait_for_event(api: &Api, job: &Job, wait: Duration) {
-    let mut next = pin!(api.engine.event_log().follow(Subject::Job(job.id), job.last_seq));
+/// Returns after the job's next event, when its webhook has moved on, after `wait`, or when the process drains.
+async fn wait_for_change(api: &Api, view: &JobView, wait: Duration) {
+    let mut next = pin!(api.engine.event_log().follow(Subject::Job(view.job.id), view.job.last_seq));
     tokio::select! {
         _ = next.next() => {}
+        () = webhook_moves(api, view) => {}
         () = tokio::time::sleep(wait) => {}
         () = api.engine.draining().cancelled_owned() => {}
     }
 }
 
+/// Returns when the call to the webhook of a job that is over stands otherwise, which no event tells.
+async fn webhook_moves(api: &Api, view: &JobView) {
+    let pending = |view: &JobView| {
+        let webhook = view.webhook.as_ref();
+        view.job.status.is_terminal() && webhook.is_some_and(|webhook| webhook.status == WebhookStatus::Pending)
+    };
+    if !pending(view) {
+        return std::future::pending().await;
+    }
+    loop {
+        tokio::time::sleep(WEBHOOK_POLL).await;
+        // A database that is away is met by the read that follows the wait.
+        if api.engine.job(view.job.id).await.is_ok_and(|now| etag(&now) != etag(view)) {
+            return;
+        }
+    }
+}
+
 fn status_answer(headers: &HeaderMap, view: JobView) -> Response {
-    let last_seq = view.job.last_seq;
-    let mut response = if is_known(headers, last_seq) {
+    let tag = etag(&view);
+    let mut response = if is_known(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         Json(wire::job(view.into())).into_response()
     };
-    let etag = HeaderValue::from_str(&etag(last_seq)).ok();
+    let etag = HeaderValue::from_str(&format!("W/{tag}")).ok();
     response.headers_mut().extend(etag.map(|etag| (header::ETAG, etag)));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 
-/// Every visible change of a job is an event, so its last seq names its state. Weak, because the estimate may differ.
-fn etag(last_seq: Seq) -> String {
-    format!("W/\"{last_seq}\"")
+/// Every visible change of a job is an event, so its last seq names its state, with that of the call to its webhook. To
+/// be compared weakly, because the estimate may differ.
+fn etag(view: &JobView) -> String {
+    let last_seq = view.job.last_seq;
+    match view.webhook.as_ref().filter(|_| view.job.status.is_terminal()) {
+        None => format!("\"{last_seq}\""),
+        Some(WebhookState { status, attempts, next_attempt_at, .. }) => {
+            let next = next_attempt_at.map_or(0, |at| at.timestamp_micros());
+            format!("\"{last_seq}-{}-{attempts}-{next}\"", status.as_str())
+        }
+    }
 }
 
 /// Whether the client has this state already (RFC 9110, section 13.1.2: weak comparison, a list, or `*`).
-fn is_known(headers: &HeaderMap, last_seq: Seq) -> bool {
-    let current = format!("\"{last_seq}\"");
+fn is_known(headers: &HeaderMap, current: &str) -> bool {
     let sent = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     sent.flat_map(|value| value.split(','))
         .map(str::trim)

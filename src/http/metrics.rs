@@ -39,6 +39,7 @@ fn describe() {
     describe_counter!("jobcast_upstream_calls_total", Unit::Count, "Calls to the upstream APIs, by how they ended");
     describe_counter!("jobcast_claude_tokens_total", Unit::Count, "Claude's tokens, by what they were used for");
     describe_counter!("jobcast_foreplay_credits_total", Unit::Count, "Credits of the ad library that were used up");
+    describe_counter!("jobcast_webhooks_total", Unit::Count, "Tries to call a job's webhook, by what came of them");
     describe_gauge!(
         "jobcast_foreplay_credits_remaining",
         Unit::Count,

@@ -11,6 +11,7 @@ use crate::engine::{BrandView, JobTypeView, JobView};
 use crate::event::{Seq, instant};
 use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
 use crate::pipeline::{Input, InputKind};
+use crate::store::WebhookState;
 
 /// A job, as in `GET /api/jobs/:id/status`, in a list and in the first frame of a stream.
 #[derive(Serialize)]
@@ -33,10 +34,35 @@ pub(super) struct WireJob {
     estimated_completion: Option<String>,
     result_id: Option<Uuid>,
     error_message: Option<String>,
+    webhook: Option<WireWebhook>,
+}
+
+/// How the webhook of a job stands.
+#[derive(Serialize)]
+struct WireWebhook {
+    url: String,
+    status: &'static str,
+    attempts: u32,
+    last_error: Option<String>,
+    next_attempt_at: Option<String>,
+    delivered_at: Option<String>,
+}
+
+impl From<WebhookState> for WireWebhook {
+    fn from(state: WebhookState) -> WireWebhook {
+        WireWebhook {
+            url: state.url,
+            status: state.status.as_str(),
+            attempts: state.attempts,
+            last_error: state.last_error,
+            next_attempt_at: state.next_attempt_at.map(instant),
+            delivered_at: state.delivered_at.map(instant),
+        }
+    }
 }
 
 impl From<JobView> for WireJob {
-    fn from(JobView { job, input_data, estimated_completion }: JobView) -> WireJob {
+    fn from(JobView { job, input_data, estimated_completion, webhook }: JobView) -> WireJob {
         WireJob {
             id: job.id,
             brand_id: job.brand_id,
@@ -56,6 +82,7 @@ impl From<JobView> for WireJob {
             estimated_completion: estimated_completion.map(instant),
             result_id: job.result_id,
             error_message: job.error_message,
+            webhook: webhook.map(Into::into),
         }
     }
 }

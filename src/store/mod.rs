@@ -1,6 +1,7 @@
 //! What is durable: jobs, events, step outputs and result rows, behind one trait with a PostgreSQL and a SQLite side.
 //! Must not decide what a write does to a job (`write` does) or tell anybody about it (`event_log` does).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use crate::event::{Event, Seq, Subject};
 use crate::job::{Attempt, BrandId, Job, JobId, JobStatus, JobType};
 use crate::write::{Refusal, ResultTable, Write};
+use webhook::DeliveryRow;
 
 /// The columns that make a [`Job`], as both databases select them; rows of the origin application may lack some.
 macro_rules! job_columns {
@@ -20,7 +22,8 @@ macro_rules! job_columns {
         "id, brand_id, job_type, status, coalesce(progress, 0) AS progress, coalesce(current_step, '') AS current_step, \
          step, step_started_at, coalesce(total_steps, 1) AS total_steps, coalesce(retry_count, 0) AS retry_count, \
          coalesce(max_retries, 3) AS max_retries, attempt, last_seq, pruned_through, created_at, \
-         coalesce(estimated_duration, 0) AS estimated_duration, started_at, completed_at, result_id, error_message, error_code"
+         coalesce(estimated_duration, 0) AS estimated_duration, started_at, completed_at, result_id, error_message, error_code, \
+         webhook_url"
     };
 }
 
@@ -32,11 +35,13 @@ mod nul;
 mod plan;
 mod postgres;
 mod sqlite;
+mod webhook;
 
 use inspection::Kind;
 
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
+pub use webhook::{ClaimedWebhook, WebhookClaim, WebhookOutcome, WebhookState, WebhookStatus};
 
 /// Durable storage of jobs.
 ///
@@ -108,6 +113,14 @@ pub trait Store: Send + Sync + 'static {
     /// that have such events; answers how many events were removed: call again until that is 0.
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError>;
 
+    /// Takes up to `claim.limit` due calls to webhooks, the oldest due first, for their next try.
+    ///
+    /// A call that is not settled within the claim's lease is due again, with another sender or the same.
+    async fn claim_webhooks(&self, claim: &WebhookClaim) -> Result<Vec<ClaimedWebhook>, StoreError>;
+
+    /// Writes what became of a try, unless another one has begun meanwhile.
+    async fn settle_webhook(&self, webhook: &ClaimedWebhook, outcome: &WebhookOutcome) -> Result<(), StoreError>;
+
     /// Whether other instances may work on the same database.
     fn is_shared(&self) -> bool {
         false
@@ -164,6 +177,29 @@ pub struct StoredJob {
     pub job: Job,
     /// Its input.
     pub input_data: Value,
+    /// How its webhook stands, where it has one.
+    pub webhook: Option<WebhookState>,
+}
+
+impl StoredJob {
+    /// A job whose webhook, if it has one, has not been called yet as far as is known.
+    fn new(job: Job, input_data: Value) -> StoredJob {
+        let webhook = job.webhook_url.clone().map(WebhookState::before_the_end);
+        StoredJob { job, input_data, webhook }
+    }
+
+    /// The event whose delivery says how the job's webhook stands; none while the job is not over.
+    fn awaited_delivery(&self) -> Option<(Uuid, Seq)> {
+        let over = self.webhook.is_some() && self.job.status.is_terminal();
+        over.then_some((self.job.id.0, self.job.last_seq))
+    }
+
+    /// Takes the job's delivery out of those that were found.
+    fn set_delivery(&mut self, found: &mut HashMap<JobId, DeliveryRow>) {
+        if let (Some(delivery), Some(url)) = (found.remove(&self.job.id), &self.job.webhook_url) {
+            self.webhook = Some(delivery.state(url.clone()));
+        }
+    }
 }
 
 /// Where the stream of a brand has come to.

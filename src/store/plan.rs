@@ -33,6 +33,17 @@ pub(super) struct Plan<'a> {
     pub events: Vec<Event>,
     /// Step outputs to insert.
     pub step_outputs: Vec<StepOutput<'a>>,
+    /// Calls to make about the jobs that are over now.
+    pub deliveries: Vec<NewDelivery>,
+}
+
+/// A call to a job's webhook that is to be made once its event is durable.
+pub(super) struct NewDelivery {
+    pub job_id: JobId,
+    pub seq: Seq,
+    pub brand_id: BrandId,
+    pub url: String,
+    pub body: String,
 }
 
 /// A job as it is after the batch.
@@ -52,6 +63,15 @@ pub(super) struct StepOutput<'a> {
     pub name: &'a str,
     pub output: &'a serde_json::Value,
     pub took: std::time::Duration,
+}
+
+impl NewDelivery {
+    /// The call about this event, if the job has a webhook and is over with it.
+    fn of(job: &Job, event: &Event) -> Option<NewDelivery> {
+        let url = job.webhook_url.clone().filter(|_| event.name.is_terminal())?;
+        let body = write::webhook_body(job, event);
+        Some(NewDelivery { job_id: job.id, seq: event.seq, brand_id: job.brand_id, url, body })
+    }
 }
 
 impl StepOutput<'_> {
@@ -130,7 +150,7 @@ pub(super) fn plan_claim(
 ) -> (Plan<'static>, Vec<Claimed>) {
     let mut plan = Plan::default();
     let mut claimed = Vec::new();
-    for StoredJob { mut job, input_data } in candidates {
+    for StoredJob { mut job, input_data, .. } in candidates {
         let running = under_way.entry(job.brand_id).or_default();
         if claimed.len() >= claim.limit as usize || *running >= claim.max_jobs_per_brand {
             continue;
@@ -172,7 +192,7 @@ pub(super) fn plan<'a>(batch: Uuid, writes: &'a [Write], found: Found, now: Date
                 let (job, effects) = new.create(write.job_id, now);
                 locked.insert(write.job_id, LockedJob { job: job.clone(), lease_expired: false, last_batch: None });
                 if let Some(key) = &new.idempotency_key {
-                    let stored = StoredJob { job: job.clone(), input_data: new.input_data.clone() };
+                    let stored = StoredJob::new(job.clone(), new.input_data.clone());
                     keyed.insert((new.brand_id, key.clone()), Some(stored));
                 }
                 plan.created.push((write.job_id, new));
@@ -210,8 +230,12 @@ fn key_is_taken(keyed: &Keyed, new: &NewJob) -> bool {
 fn started_before(keyed: &Keyed, new: &NewJob) -> Result<Committed, Refusal> {
     let key = new.idempotency_key.clone().unwrap_or_default();
     match keyed.get(&(new.brand_id, key)) {
-        Some(Some(first)) if first.job.job_type == new.job_type && first.input_data == new.input_data => {
-            Ok(Committed { job: first.job.clone(), events: Vec::new(), again: true })
+        Some(Some(StoredJob { job: first, input_data, .. }))
+            if first.job_type == new.job_type
+                && *input_data == new.input_data
+                && first.webhook_url == new.webhook_url =>
+        {
+            Ok(Committed { job: first.clone(), events: Vec::new(), again: true })
         }
         _ => Err(Refusal::KeyReused),
     }
@@ -228,6 +252,7 @@ impl<'a> Plan<'a> {
             _ => {}
         }
         self.events.extend(effects.events.iter().cloned());
+        self.deliveries.extend(effects.events.iter().filter_map(|event| NewDelivery::of(&job, event)));
         Committed { job, events: effects.events, again: false }
     }
 

@@ -18,6 +18,7 @@ pub mod claude;
 pub mod foreplay;
 pub mod gtm;
 pub mod sse;
+pub mod webhook;
 
 #[cfg(test)]
 mod metrics_text;
@@ -34,3 +35,4 @@ pub use gtm::{AnalyzeBrand, DiscoverPages, DocumentLimits, ExtractBrand, GtmClie
 pub use key::ApiKey;
 pub use sign_of_life::{SignOfLife, sign_of_claude, sign_of_foreplay, sign_of_gtm};
 pub use sse::{SseDecoder, SseEvent, SseLimitExceeded, SseLimits};
+pub use webhook::{WebhookAnswer, WebhookClient, WebhookSecret};

@@ -11,9 +11,11 @@ use crate::job::{Attempt, JobId, JobStatus, NewJob};
 
 mod result_row;
 mod rules;
+mod webhook;
 
 pub use result_row::{Column, ColumnKind, ResultRow, ResultTable};
 pub use rules::{apply, claim};
+pub use webhook::webhook_body;
 
 /// One change to one job. Either all of it is durable or none.
 #[derive(Debug, Clone, PartialEq)]

@@ -34,6 +34,7 @@ impl NewJob {
             result_id: None,
             error_message: None,
             error_code: None,
+            webhook_url: self.webhook_url.clone(),
         };
         let event = record(&mut job, now, EventDetail::Queued {});
         (job, Effects { events: vec![event], ..Effects::default() })
@@ -221,6 +222,7 @@ mod tests {
             job_type: JobType::BrandIntelligence,
             input_data: json!({}),
             idempotency_key: None,
+            webhook_url: None,
             estimated_duration: 90,
             total_steps: 3,
             max_retries: 1,

@@ -183,6 +183,7 @@ async fn running_job(log: &EventLog) -> JobId {
         job_type: JobType::BrandIntelligence,
         input_data: json!({}),
         idempotency_key: None,
+        webhook_url: None,
         estimated_duration: 90,
         total_steps: 3,
         max_retries: 3,

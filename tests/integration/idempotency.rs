@@ -323,6 +323,7 @@ fn new_job(brand_id: Uuid) -> NewJob {
         job_type: JobType::BrandIntelligence,
         input_data: json!({}),
         idempotency_key: None,
+        webhook_url: None,
         estimated_duration: 90,
         total_steps: 3,
         max_retries: 3,

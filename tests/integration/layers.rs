@@ -15,7 +15,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("upstream", &[]),
     ("event_log", &["job", "event", "write", "store", "hub"]),
     ("pipeline", &["job", "event", "write", "store", "event_log", "upstream"]),
-    ("engine", &["job", "event", "write", "store", "event_log", "pipeline"]),
+    // `upstream` for the calls to webhooks, which belong to no pipeline.
+    ("engine", &["job", "event", "write", "store", "event_log", "pipeline", "upstream"]),
     ("http", &["job", "event", "write", "access", "store", "event_log", "pipeline", "engine"]),
     ("config", &["job", "access", "upstream"]),
     ("app", &["config", "access", "http", "engine", "pipeline", "event_log", "store", "hub", "upstream"]),

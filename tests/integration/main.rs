@@ -35,3 +35,4 @@ mod store;
 mod stream;
 mod upstream_faults;
 mod watch;
+mod webhooks;

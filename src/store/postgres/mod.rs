@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
-    BrandStream, Claim, Claimed, Committed, JobFilter, Notice, Position, StepDuration, Store, StoreError,
-    StoreSettings, StoredJob, migrations, nul::replace_nul,
+    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Notice, Position, StepDuration, Store,
+    StoreError, StoreSettings, StoredJob, WebhookClaim, WebhookOutcome, migrations, nul::replace_nul,
 };
 use crate::event::{Event, Seq, Subject};
 use crate::job::{Attempt, BrandId, JobId, JobType};
@@ -35,6 +35,7 @@ mod read;
 mod result_row;
 mod row;
 mod save;
+mod webhooks;
 
 /// How many connections one process holds at the most for commits, claims, leases and retention, and how many for
 /// reading. Apart, because thousands of viewers that come back at once must not keep a worker from its lease.
@@ -184,6 +185,14 @@ impl Store for PostgresStore {
 
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError> {
         on_connection!(self.writes, connection => prune::prune(connection, deltas_before, events_before))
+    }
+
+    async fn claim_webhooks(&self, claim: &WebhookClaim) -> Result<Vec<ClaimedWebhook>, StoreError> {
+        on_connection!(self.writes, connection => webhooks::claim(connection, claim))
+    }
+
+    async fn settle_webhook(&self, webhook: &ClaimedWebhook, outcome: &WebhookOutcome) -> Result<(), StoreError> {
+        on_connection!(self.writes, connection => webhooks::settle(connection, webhook, outcome))
     }
 
     fn is_shared(&self) -> bool {

@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::row;
+use super::{row, webhooks};
 use crate::event::{Event, Seq, Subject};
 use crate::job::{JobId, JobType};
 use crate::store::{JobFilter, Position, StepDuration, StoreError, StoredJob};
@@ -19,9 +19,12 @@ pub(super) async fn job(connection: &mut PgConnection, id: JobId) -> Result<Opti
         ", coalesce(input_data, '{}') AS input_data FROM ai_jobs WHERE id = $1"
     ))
     .bind(id.0)
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    found.map_or(Ok(None), |found| row::stored_job(&found))
+    let mut jobs: Vec<StoredJob> =
+        found.iter().filter_map(|found| row::stored_job(found).transpose()).collect::<Result<_, _>>()?;
+    webhooks::add_states(connection, &mut jobs).await?;
+    Ok(jobs.pop())
 }
 
 /// A job that is not completed has the origin application's `{}` in this column.
@@ -66,8 +69,11 @@ pub(super) async fn jobs(
         query.push(" AND (created_at, id) < (").push_bind(created_at).push(", ").push_bind(id.0).push(")");
     }
     query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(connection).await?;
-    rows.iter().filter_map(|found| row::stored_job(found).transpose()).collect()
+    let rows = query.build().fetch_all(&mut *connection).await?;
+    let mut jobs: Vec<StoredJob> =
+        rows.iter().filter_map(|found| row::stored_job(found).transpose()).collect::<Result<_, _>>()?;
+    webhooks::add_states(connection, &mut jobs).await?;
+    Ok(jobs)
 }
 
 pub(super) async fn events_after(

@@ -38,6 +38,7 @@ pub(super) fn job(row: &PgRow) -> Result<Option<Job>, StoreError> {
         result_id: row.try_get("result_id")?,
         error_message: row.try_get("error_message")?,
         error_code: row.try_get("error_code")?,
+        webhook_url: row.try_get("webhook_url")?,
     }))
 }
 
@@ -45,7 +46,7 @@ pub(super) fn job(row: &PgRow) -> Result<Option<Job>, StoreError> {
 pub(super) fn stored_job(row: &PgRow) -> Result<Option<StoredJob>, StoreError> {
     let Some(job) = job(row)? else { return Ok(None) };
     let Json(input_data) = row.try_get("input_data")?;
-    Ok(Some(StoredJob { job, input_data }))
+    Ok(Some(StoredJob::new(job, input_data)))
 }
 
 /// A column that counts something; a negative number in a foreign row reads as none.

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::result_row;
+use super::{result_row, webhooks};
 use crate::job::{Job, NewJob};
 use crate::store::plan::Plan;
 use crate::write::LeaseChange;
@@ -23,6 +23,7 @@ pub(super) async fn save(
     update_moved_jobs(connection, plan, batch, lease).await?;
     update_progress_and_insert_events(connection, plan, batch, lease).await?;
     insert_step_outputs(connection, plan).await?;
+    webhooks::insert(connection, plan).await?;
     for (job, row) in plan.result_rows() {
         result_row::insert(connection, job.brand_id, row).await?;
     }
@@ -38,15 +39,15 @@ async fn insert_jobs(connection: &mut PgConnection, plan: &Plan<'_>, batch: Opti
     sqlx::query(
         "INSERT INTO ai_jobs (id, brand_id, job_type, status, input_data, current_step, total_steps, max_retries,
                               last_seq, created_at, updated_at, completed_at, run_at, last_batch, estimated_duration,
-                              idempotency_key, pruned)
+                              idempotency_key, pruned, webhook_url)
          SELECT c.id, c.brand_id, c.job_type, c.status, c.input_data, c.current_step, c.total_steps, c.max_retries,
                 c.last_seq, c.created_at, now(), c.completed_at, now(), $12, c.estimated_duration,
-                c.idempotency_key, 'nothing'
+                c.idempotency_key, 'nothing', c.webhook_url
          FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::bigint[],
                      $8::bigint[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $13::bigint[],
-                     $14::text[])
+                     $14::text[], $15::text[])
               AS c (id, brand_id, job_type, status, input_data, current_step, total_steps, max_retries, last_seq,
-                    created_at, completed_at, estimated_duration, idempotency_key)",
+                    created_at, completed_at, estimated_duration, idempotency_key, webhook_url)",
     )
     .bind(column(&jobs, |(job, _)| job.id.0))
     .bind(column(&jobs, |(job, _)| job.brand_id.0))
@@ -62,6 +63,7 @@ async fn insert_jobs(connection: &mut PgConnection, plan: &Plan<'_>, batch: Opti
     .bind(batch)
     .bind(column(&jobs, |(job, _)| i64::from(job.estimated_duration)))
     .bind(column(&jobs, |(_, new)| new.idempotency_key.as_deref()))
+    .bind(column(&jobs, |(_, new)| new.webhook_url.as_deref()))
     .execute(connection)
     .await?;
     Ok(())

@@ -14,8 +14,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use uuid::Uuid;
 
 use super::{
-    BrandStream, Claim, Claimed, Committed, JobFilter, Position, StepDuration, Store, StoreError, StoreSettings,
-    StoredJob, migrations, nul::replace_nul,
+    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Position, StepDuration, Store, StoreError,
+    StoreSettings, StoredJob, WebhookClaim, WebhookOutcome, migrations, nul::replace_nul,
 };
 use crate::event::{Event, Seq, Subject};
 use crate::job::{Attempt, BrandId, JobId, JobType};
@@ -35,6 +35,7 @@ mod result_row;
 mod row;
 mod save;
 mod statement;
+mod webhooks;
 mod writer;
 
 /// How many connections read at once.
@@ -198,6 +199,17 @@ impl Store for SqliteStore {
 
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError> {
         on_writer!(self, connection => prune::prune(connection, deltas_before, events_before))
+    }
+
+    async fn claim_webhooks(&self, claim: &WebhookClaim) -> Result<Vec<ClaimedWebhook>, StoreError> {
+        if !webhooks::any_due(&self.readers).await? {
+            return Ok(Vec::new());
+        }
+        on_writer!(self, connection => webhooks::claim(connection, claim))
+    }
+
+    async fn settle_webhook(&self, webhook: &ClaimedWebhook, outcome: &WebhookOutcome) -> Result<(), StoreError> {
+        on_writer!(self, connection => webhooks::settle(connection, webhook, outcome))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

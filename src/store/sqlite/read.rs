@@ -8,6 +8,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::row::{self, microseconds};
+use super::webhooks;
 use crate::event::{Event, Seq, Subject};
 use crate::job::{JobId, JobType};
 use crate::store::{JobFilter, Position, StepDuration, StoreError, StoredJob};
@@ -17,7 +18,10 @@ pub(super) async fn job(readers: &SqlitePool, id: JobId) -> Result<Option<Stored
         .bind(id.0)
         .fetch_optional(readers)
         .await?;
-    found.map_or(Ok(None), |found| row::stored_job(&found))
+    let mut jobs: Vec<StoredJob> =
+        found.iter().filter_map(|found| row::stored_job(found).transpose()).collect::<Result<_, _>>()?;
+    webhooks::add_states(readers, &mut jobs).await?;
+    Ok(jobs.pop())
 }
 
 /// A job that is not completed has the origin application's `{}` in this column.
@@ -60,7 +64,10 @@ pub(super) async fn jobs(
     }
     query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit);
     let rows = query.build().fetch_all(readers).await?;
-    rows.iter().filter_map(|found| row::stored_job(found).transpose()).collect()
+    let mut jobs: Vec<StoredJob> =
+        rows.iter().filter_map(|found| row::stored_job(found).transpose()).collect::<Result<_, _>>()?;
+    webhooks::add_states(readers, &mut jobs).await?;
+    Ok(jobs)
 }
 
 fn push_list<T>(query: &mut QueryBuilder<Sqlite>, values: Vec<T>)

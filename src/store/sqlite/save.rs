@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::result_row;
 use super::row::{microseconds, microseconds_after};
 use super::statement::{over_rows, runs};
+use super::webhooks;
 use crate::job::NewJob;
 use crate::store::plan::{ChangedJob, Plan, StepOutput};
 use crate::write::LeaseChange;
@@ -28,6 +29,7 @@ pub(super) async fn save(
     update_progress(connection, &plan.to_update(false), batch, lease, now).await?;
     insert_events(connection, plan).await?;
     insert_step_outputs(connection, &plan.step_outputs, now).await?;
+    webhooks::insert(connection, &plan.deliveries, now).await?;
     for (job, row) in plan.result_rows() {
         result_row::insert(connection, job.brand_id, row, now).await?;
     }
@@ -45,9 +47,9 @@ async fn insert_jobs(
         let mut query = over_rows(
             "INSERT INTO ai_jobs (id, brand_id, job_type, status, input_data, current_step, total_steps, max_retries,
                                   last_seq, created_at, updated_at, completed_at, run_at, last_batch,
-                                  estimated_duration, idempotency_key) VALUES",
+                                  estimated_duration, idempotency_key, webhook_url) VALUES",
             run.len(),
-            16,
+            17,
             "",
         );
         for (ChangedJob { job, .. }, new) in run {
@@ -67,7 +69,8 @@ async fn insert_jobs(
                 .bind(microseconds(now))
                 .bind(batch)
                 .bind(job.estimated_duration)
-                .bind(&new.idempotency_key);
+                .bind(&new.idempotency_key)
+                .bind(&new.webhook_url);
         }
         query.execute(&mut *connection).await?;
     }

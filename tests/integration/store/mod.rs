@@ -40,6 +40,7 @@ pub fn new_job(brand_id: BrandId) -> NewJob {
         job_type: JobType::BrandIntelligence,
         input_data,
         idempotency_key: None,
+        webhook_url: None,
         estimated_duration: 90,
         total_steps: 3,
         max_retries: 3,
