@@ -27,3 +27,8 @@ pub mod demo;
 pub mod doctor;
 pub mod health;
 pub mod watch;
+
+// Outside of `src`, because the integration tests use it too.
+#[cfg(test)]
+#[path = "../tests/corpus/mod.rs"]
+mod corpus;

@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use async_stream::stream;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -26,6 +26,9 @@ const RETRY_MILLISECONDS: u32 = 3000;
 
 /// The same when the process drains, for another instance is there already, or when the reader's token is over.
 const LAST_RETRY_MILLISECONDS: std::ops::RangeInclusive<u32> = 500..=4000;
+
+/// Where a reader that comes back says what it has (WHATWG HTML, section 9.2).
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// A comment that shows proxies and watchdogs that the stream lives.
 const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
@@ -57,7 +60,7 @@ pub(super) enum AskedFor {
 impl AskedFor {
     /// `Last-Event-ID`, else `last_event_id` in the query, else the start.
     pub(super) fn read(headers: &HeaderMap, parameters: &Parameters) -> Result<AskedFor, ApiError> {
-        let header = headers.get("last-event-id").filter(|value| !value.is_empty());
+        let header = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty());
         let (field, text) = match (header, parameters.text("last_event_id")) {
             (Some(value), _) => ("Last-Event-ID", value.to_str().unwrap_or("not text")),
             (None, Some("tail")) => return Ok(AskedFor::Tail),
@@ -184,4 +187,30 @@ fn event_stream(body: Body) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a header and, escaped and not, in the query.
+    #[test]
+    fn any_cursor_is_a_place_in_the_log_or_refused() {
+        crate::corpus::withstands("cursor", 2000, |bytes| {
+            let header =
+                HeaderValue::from_bytes(bytes).map(|value| HeaderMap::from_iter([(LAST_EVENT_ID, value)])).ok();
+            let escaped: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+            let queries = [Some(format!("last_event_id={escaped}")), String::from_utf8(bytes.to_vec()).ok()];
+            let queries = queries.into_iter().flatten().filter_map(|query| Parameters::of_query(&query).ok());
+            let asked = header.map(|headers| AskedFor::read(&headers, &Parameters::of_query("").expect("no query")));
+            for asked_for in asked.into_iter().chain(queries.map(|query| AskedFor::read(&HeaderMap::new(), &query))) {
+                let Ok(asked_for) = asked_for else { continue };
+                for (last_seq, pruned_through) in [(0, 0), (7, 0), (7, 6), (Seq::MAX, Seq::MAX - 1)] {
+                    let (cursor, resume) = asked_for.resume(last_seq, pruned_through);
+                    assert!((0..=last_seq).contains(&cursor), "{cursor} of {last_seq}");
+                    assert!(cursor == 0 || cursor >= pruned_through || resume == Resume::Reset, "{cursor}");
+                }
+            }
+        });
+    }
 }

@@ -313,3 +313,36 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for PathBrandId {
         Ok(PathBrandId(BrandId(id)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_list_cursor_is_a_place_in_the_list_or_refused() {
+        crate::corpus::withstands("list_cursor", 2000, |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let Some(Position { created_at, id }) = position(&text) else { return };
+            let micros = created_at.timestamp_micros();
+            assert!((0..=253_402_300_799_999_999).contains(&micros), "{text}");
+            assert_eq!(position(&format!("{micros}_{id}")), Some(Position { created_at, id }));
+        });
+    }
+
+    #[test]
+    fn any_idempotency_key_is_one_line_of_ascii_or_refused() {
+        crate::corpus::withstands("idempotency_key", 2000, |bytes| {
+            let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
+            let name = axum::http::HeaderName::from_static("idempotency-key");
+            let mut headers = HeaderMap::from_iter([(name.clone(), value.clone())]);
+            if let Ok(key) = idempotency_key(&headers) {
+                let key = key.expect("a header that is there is a key");
+                assert!(
+                    (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+                );
+            }
+            headers.append(name, value);
+            assert!(idempotency_key(&headers).is_err(), "twice is once too often");
+        });
+    }
+}

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Query};
+use axum::http::Uri;
 use axum::http::request::Parts;
 
 use super::error::ApiError;
@@ -48,12 +49,25 @@ impl Parameters {
     }
 }
 
+impl Parameters {
+    fn of_uri(uri: &Uri) -> Result<Parameters, ApiError> {
+        Query::<HashMap<String, String>>::try_from_uri(uri)
+            .map(|Query(parameters)| Parameters(parameters))
+            .map_err(|error| ApiError::malformed(format!("the query cannot be read: {}", error.body_text())))
+    }
+
+    /// Those of a query as it stands in an address, where one can.
+    #[cfg(test)]
+    pub(super) fn of_query(query: &str) -> Result<Parameters, ApiError> {
+        let uri = format!("/?{query}").parse().map_err(|_| ApiError::malformed("no query"))?;
+        Parameters::of_uri(&uri)
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Parameters, ApiError> {
-        Query::<HashMap<String, String>>::try_from_uri(&parts.uri)
-            .map(|Query(parameters)| Parameters(parameters))
-            .map_err(|error| ApiError::malformed(format!("the query cannot be read: {}", error.body_text())))
+        Parameters::of_uri(&parts.uri)
     }
 }

@@ -185,6 +185,29 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_accepted_is_accepted_again_and_holds_no_credentials() {
+        crate::corpus::withstands("input", 2000, |bytes| {
+            let Ok(given) = serde_json::from_slice::<Value>(bytes) else { return };
+            for table in [INPUTS, SEARCH] {
+                match validate(table, Some(&given)) {
+                    Ok(checked) => {
+                        assert_eq!(validate(table, Some(&checked)).as_ref(), Ok(&checked), "{given}");
+                        let url = checked.get("url").map(|url| url::Url::parse(url.as_str().unwrap()).unwrap());
+                        let fine = |url: &url::Url| {
+                            matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.has_host()
+                        };
+                        assert!(url.as_ref().is_none_or(fine), "{given}");
+                    }
+                    Err(refused) => {
+                        assert!(refused.message.starts_with(&refused.field), "{refused:?}");
+                        assert!(refused.message.chars().count() <= 400, "{refused:?}");
+                    }
+                }
+            }
+        });
+    }
+
+    #[test]
     fn names_the_member_that_is_wrong() {
         for (input_data, field) in [
             (json!([]), "input_data"),

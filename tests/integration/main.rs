@@ -9,6 +9,8 @@ mod bad_input;
 mod bad_start;
 mod brand_stream;
 mod clients;
+#[path = "../corpus/mod.rs"]
+mod corpus;
 mod crash;
 mod databases;
 mod demo;
@@ -19,6 +21,7 @@ mod faults_on_request;
 mod fence;
 mod full_disk;
 mod harness;
+mod hostile;
 mod idempotency;
 mod instances;
 mod job_types;

@@ -229,6 +229,36 @@ mod tests {
         }
     }
 
+    /// Each input is pairs of lines: the name of an event and its data.
+    #[test]
+    fn whatever_the_stream_says_an_answer_keeps_to_its_bounds() {
+        const LIMIT: usize = 200;
+        crate::corpus::withstands("claude", 2000, |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let lines: Vec<&str> = text.lines().collect();
+            let mut answer = PartialAnswer::new(LIMIT);
+            for pair in lines.chunks(2) {
+                let [name, data] = pair else { break };
+                let Ok(Some(event)) = super::super::wire::event(name, data) else { continue };
+                match answer.take(event) {
+                    Ok(Some(ClaudeEvent::Text(text))) => assert!(!text.is_empty() && text.len() <= LIMIT),
+                    Ok(Some(ClaudeEvent::Complete(answer))) => {
+                        assert!(answer.text.len() <= LIMIT, "{answer:?}");
+                        let whole = answer.content != AnswerContent::CutOff;
+                        assert!(whole || answer.stop_reason != "end_turn", "{answer:?}");
+                        break;
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        assert!(!error.message.is_empty() && error.message.chars().count() <= 600, "{error:?}");
+                        break;
+                    }
+                }
+            }
+            object_in(&text);
+        });
+    }
+
     #[test]
     fn a_text_without_an_object_has_none() {
         for text in ["", "I cannot do that.", "[{}]", "\"{}\"", "}{", "{\"a\":", "null", "{\"a\":1} and {\"b\":2}"] {

@@ -108,3 +108,25 @@ fn no_list(content_type: &str) -> UpstreamError {
     let words = format!("{SPEAKER} answered with {what}; {TRY_LATER}");
     UpstreamError::new(UPSTREAM, "invalid_answer", words, Retry::Backoff)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_comes_is_a_page_of_objects_or_a_refusal_in_words() {
+        let key = ApiKey::new("fp-test-secret");
+        let credits = Credits { cost: None, remaining: None };
+        crate::corpus::withstands("foreplay", 2000, |bytes| match page(bytes, "application/json", credits, &key) {
+            Ok(page) => {
+                assert!(page.ads.iter().all(|ad| ad.as_object().is_some_and(|ad| !ad.is_empty())), "{page:?}");
+                let fine = |cursor: &String| !cursor.trim().is_empty() && cursor.len() <= CURSOR_BYTES;
+                assert!(page.cursor.as_ref().is_none_or(fine), "{page:?}");
+            }
+            Err(error) => {
+                assert!(!error.message.is_empty() && error.message.chars().count() <= 600, "{error:?}");
+                failure::said_in(bytes);
+            }
+        });
+    }
+}

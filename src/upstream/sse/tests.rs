@@ -169,3 +169,30 @@ fn a_large_event_in_single_bytes_takes_linear_time() {
     let event = ["data: ", &"x".repeat(1 << 20), "\n\n"].concat();
     assert_eq!(decode(event.as_bytes().chunks(1)), [data(&"x".repeat(1 << 20))]);
 }
+
+#[test]
+fn any_bytes_split_anywhere_are_read_alike_and_within_bounds() {
+    crate::corpus::withstands("sse", 2000, |bytes| {
+        let read = |length: usize| {
+            let mut decoder = SseDecoder::new(SMALL);
+            let mut items = Vec::new();
+            for chunk in bytes.chunks(length) {
+                items.extend(decoder.push(chunk));
+                assert!(decoder.held_bytes() <= 3 * SMALL.event_bytes, "{} bytes are held", decoder.held_bytes());
+                if items.last().is_some_and(Result::is_err) {
+                    break;
+                }
+            }
+            items.extend(decoder.finish().map(Ok));
+            items
+        };
+        let whole = read(bytes.len().max(1));
+        for length in [1, 2, 3, 7] {
+            assert_eq!(read(length), whole, "in chunks of {length}");
+        }
+        for event in whole.iter().flatten() {
+            // A byte that is no text becomes three.
+            assert!(event.data.len() <= 3 * SMALL.event_bytes, "{} bytes of data", event.data.len());
+        }
+    });
+}

@@ -199,3 +199,39 @@ fn a_result_can_be_stored() {
 }
 
 const NO_DATA: &str = "No brand analysis data received; a later try may succeed";
+
+#[test]
+fn whatever_the_stream_says_becomes_something_that_may_be_shown() {
+    use super::super::super::sse::{SseDecoder, SseLimits};
+    let may_be_shown =
+        |text: &str| assert!(!text.chars().any(char::is_control) && text.chars().count() <= 600, "{text:?}");
+    let judge = |meaning: Meaning| match meaning {
+        Meaning::Progress(progress) => {
+            progress.text.iter().for_each(|text| may_be_shown(text));
+            assert!(
+                progress.progress.is_none_or(|percent| (0.0..=HIGHEST_PROGRESS).contains(&percent)),
+                "{progress:?}"
+            );
+            let detail = progress.detail.as_object().expect("an object");
+            assert!(
+                detail.len() <= DETAIL_MEMBERS && progress.detail.to_string().len() <= 2 * DETAIL_BYTES,
+                "{detail:?}"
+            );
+        }
+        Meaning::Words(words) => words.iter().for_each(|words| may_be_shown(words)),
+        Meaning::Complete(result) => assert!(result.as_object().is_some_and(|result| !result.is_empty()), "{result}"),
+        Meaning::Failed(error) => {
+            may_be_shown(&error.message);
+            let is_code = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            assert!((1..=64).contains(&error.code.len()) && error.code.chars().all(is_code), "{error:?}");
+        }
+    };
+    crate::corpus::withstands("gtm", 2000, |bytes| {
+        let mut decoder = SseDecoder::new(SseLimits::default());
+        let events: Vec<_> = decoder.push(bytes).filter_map(Result::ok).collect();
+        events.into_iter().chain(decoder.finish()).for_each(|event| judge(meaning(event)));
+        if let Ok(Value::Object(document)) = json::parse_body(bytes) {
+            judge(of_document(document));
+        }
+    });
+}
