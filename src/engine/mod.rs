@@ -252,7 +252,7 @@ impl Engine {
         let pipeline = shared.registry.get(job_type).ok_or(Refusal::NotFound)?;
         let input_data = validate(pipeline.definition().inputs, input_data)?;
         pipeline.check(&input_data)?;
-        let webhook_url = webhook_url.map(|text| shared.webhook_url(text)).transpose()?;
+        let webhook_url = webhook_url.map(|text| webhooks::accept(shared.webhooks.as_ref(), text)).transpose()?;
         if let Some(variable) = pipeline.missing_key() {
             return Err(EngineError::MissingKey { job_type, variable });
         }
@@ -395,16 +395,6 @@ impl Engine {
             None => None,
         };
         JobView { job, input_data, estimated_completion, webhook }
-    }
-}
-
-impl Shared {
-    /// The address that a job is to call, if jobs may call any.
-    fn webhook_url(&self, text: &str) -> Result<String, InvalidInput> {
-        let invalid = |problem: &str| InvalidInput::new("webhook_url", problem);
-        let webhooks = self.webhooks.as_ref();
-        let webhooks = webhooks.ok_or_else(|| invalid("cannot be called: WEBHOOK_SECRET is not set on this server"))?;
-        webhooks.client.accept(text).map(Into::into).map_err(|problem| invalid(&problem))
     }
 }
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{PATIENCE, Shared, answer_within};
 use crate::job::BrandId;
+use crate::pipeline::InvalidInput;
 use crate::store::{ClaimedWebhook, WebhookClaim, WebhookOutcome};
 use crate::upstream::{WebhookAnswer, WebhookClient};
 
@@ -44,6 +45,13 @@ pub struct Webhooks {
     pub client: WebhookClient,
     /// The delays between the tries, each up to a fifth longer; [`DELAYS`] but in tests.
     pub delays: &'static [Duration],
+}
+
+/// The address that a job is to call, if jobs may call any.
+pub(super) fn accept(webhooks: Option<&Webhooks>, text: &str) -> Result<String, InvalidInput> {
+    let invalid = |problem: &str| InvalidInput::new("webhook_url", problem);
+    let webhooks = webhooks.ok_or_else(|| invalid("cannot be called: WEBHOOK_SECRET is not set on this server"))?;
+    webhooks.client.accept(text).map(Into::into).map_err(|problem| invalid(&problem))
 }
 
 /// Makes due calls until the process stops.

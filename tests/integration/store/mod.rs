@@ -19,6 +19,7 @@ mod postgres_only;
 mod pruning;
 mod reading;
 pub mod rows;
+mod webhooks;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
