@@ -16,6 +16,7 @@ use crate::engine::{Engine, EngineSettings, EngineTasks, WEBHOOK_DELAYS, Webhook
 use crate::event_log::{EventLog, EventLogTasks};
 use crate::http::{self, ApiSettings, OpenStreams, ServeSettings};
 use crate::hub::Hub;
+use crate::meter;
 use crate::pipeline::{
     BrandExtraction, BrandIntelligence, Campaigns, CompetitorAnalysis, PageDiscovery, ProductsServices, Registry,
     TargetAudiences,
@@ -150,6 +151,8 @@ impl App {
     pub async fn build(config: &Config, options: AppOptions) -> Result<App, StartError> {
         config.check()?;
         let keys = config.keys()?.map(Arc::new);
+        // Before anything that counts.
+        meter::start();
         let registry = registry(config)?;
         let webhooks = webhooks(config, options)?;
         let address = config.listen_on();

@@ -10,10 +10,11 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::event::{Seq, Subject};
+use crate::meter::{self, Lag};
 
 /// How many signals a subscriber may be behind before it is sent back to the store.
 ///
-/// A channel reserves its slots when it is made, so this is memory per watched job (about 56 bytes a slot).
+/// A channel reserves its slots when it is made, so this is memory per watched job (about 64 bytes a slot).
 const CAPACITY: usize = 64;
 
 /// A cheap handle to all channels.
@@ -38,6 +39,8 @@ pub struct Frame {
     pub bytes: Bytes,
     /// Whether the subject was over with it.
     pub terminal: bool,
+    /// Since when a viewer could have it, if this process has just committed it.
+    pub lag: Option<Lag>,
 }
 
 #[derive(Debug, Clone)]
@@ -116,7 +119,11 @@ impl Subscription {
         let Some(receiver) = self.receiver.as_mut() else { return Heard::Doubt };
         match receiver.recv().await {
             Ok(Signal::Committed(frame)) => Heard::Frame(frame),
-            Ok(Signal::Changed) | Err(RecvError::Lagged(_) | RecvError::Closed) => Heard::Doubt,
+            Ok(Signal::Changed) | Err(RecvError::Closed) => Heard::Doubt,
+            Err(RecvError::Lagged(_)) => {
+                meter::lagged();
+                Heard::Doubt
+            }
         }
     }
 
@@ -142,7 +149,7 @@ mod tests {
     use crate::job::JobId;
 
     fn frame(seq: Seq) -> Frame {
-        Frame { seq, bytes: Bytes::from_static(b"data: x\n\n"), terminal: false }
+        Frame { seq, bytes: Bytes::from_static(b"data: x\n\n"), terminal: false, lag: None }
     }
 
     #[tokio::test]

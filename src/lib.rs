@@ -7,6 +7,7 @@ pub mod job;
 pub mod write;
 
 pub mod access;
+pub mod meter;
 
 pub mod hub;
 pub mod store;

@@ -20,6 +20,7 @@ use crate::write::{Action, Refusal, Write};
 
 mod backoff;
 mod estimate;
+mod gauges;
 mod lease;
 mod sweeper;
 mod webhooks;
@@ -230,6 +231,8 @@ impl Engine {
         if shared.store.is_shared() {
             background.spawn(lease::watch(shared.clone(), stop_background.clone()));
         }
+        background.spawn(gauges::add_up(stop_background.clone()));
+        background.spawn(gauges::read(shared.clone(), stop_background.clone()));
         background.spawn(sweeper::reclaim(shared.clone(), stop_background.clone()));
         background.spawn(sweeper::prune(shared.clone(), stop_background.clone()));
         if let Some(webhooks) = webhooks {

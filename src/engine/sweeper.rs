@@ -46,14 +46,14 @@ pub(super) async fn prune(shared: Arc<Shared>, stop: CancellationToken) {
     }
 }
 
-fn interval(period: Duration) -> Interval {
+pub(super) fn interval(period: Duration) -> Interval {
     let mut interval = tokio::time::interval(period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
 }
 
 /// Waits for the next tick; false when it is time to stop.
-async fn next(interval: &mut Interval, stop: &CancellationToken) -> bool {
+pub(super) async fn next(interval: &mut Interval, stop: &CancellationToken) -> bool {
     tokio::select! {
         _ = interval.tick() => true,
         () = stop.cancelled() => false,

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::lease::HeldLease;
 use super::{Shared, backoff};
-use crate::pipeline::{AttemptError, Context};
+use crate::meter::{self, AttemptUnderWay};
+use crate::pipeline::{AttemptError, Context, Pipeline};
 use crate::store::{Claim, Claimed};
 use crate::write::{Failure, JobResult, Report};
 
@@ -32,6 +34,20 @@ enum Outcome {
     Lost,
 }
 
+impl Outcome {
+    /// A word for the length of the attempt: of a small fixed set.
+    fn as_str(&self) -> &'static str {
+        match self {
+            Outcome::Completed(_) => "completed",
+            Outcome::Failed(AttemptError::Fatal(_)) => "failed",
+            Outcome::Failed(AttemptError::Retryable(..)) => "retryable",
+            Outcome::Failed(AttemptError::Superseded) | Outcome::Lost => "lost",
+            Outcome::Failed(AttemptError::StoreUnavailable) => "unreported",
+            Outcome::Aborted => "released",
+        }
+    }
+}
+
 /// Claims and runs jobs until the process drains.
 pub(super) async fn claim_and_run(shared: Arc<Shared>, attempts: TaskTracker) {
     for pipeline in shared.registry.iter() {
@@ -43,7 +59,12 @@ pub(super) async fn claim_and_run(shared: Arc<Shared>, attempts: TaskTracker) {
         let claimed = claim(&shared).await;
         let found = !claimed.is_empty();
         for claimed in claimed {
-            let span = tracing::info_span!("attempt", job_id = %claimed.job.id, attempt = claimed.job.attempt);
+            let span = tracing::info_span!(
+                "attempt",
+                job_id = %claimed.job.id,
+                attempt = claimed.job.attempt,
+                job_type = %claimed.job.job_type
+            );
             // Held before the task runs, so that the next claim counts it.
             let lease = shared.held.hold(claimed.job.id, claimed.job.attempt);
             attempts.spawn(run_attempt(shared.clone(), lease, claimed).instrument(span));
@@ -78,27 +99,29 @@ async fn claim(shared: &Shared) -> Vec<Claimed> {
 }
 
 async fn run_attempt(shared: Arc<Shared>, lease: HeldLease, claimed: Claimed) {
-    tracing::info!(job_type = %claimed.job.job_type, brand_id = %claimed.job.brand_id, "attempt begins");
-    let (retry_count, context) = (claimed.job.retry_count, context(&shared, &claimed));
+    tracing::info!(brand_id = %claimed.job.brand_id, "attempt begins");
+    let (_running, began) = (AttemptUnderWay::begin(), Instant::now());
+    let (retry_count, job_type) = (claimed.job.retry_count, claimed.job.job_type);
+    let Some(pipeline) = shared.registry.get(job_type) else {
+        return tracing::error!("a job was claimed that cannot run here; its lease runs out");
+    };
+    let (event_log, store) = (shared.event_log.clone(), shared.store.clone());
+    let context = Context::new(&claimed.job, pipeline.definition(), event_log, store);
     let outcome = tokio::select! {
         biased;
         () = lease.lost() => Outcome::Lost,
         () = shared.aborting.cancelled() => Outcome::Aborted,
-        outcome = run_pipeline(&shared, &context, claimed) => outcome,
+        outcome = run_pipeline(pipeline.as_ref(), &context, claimed) => outcome,
     };
+    let word = outcome.as_str();
     write_outcome(&shared, &context, retry_count, outcome).await;
+    meter::attempt_ended(job_type, word, began.elapsed());
     drop(lease);
     shared.wake.notify_one();
     shared.webhook_due.notify_one();
 }
 
-fn context(shared: &Shared, claimed: &Claimed) -> Context {
-    let job = &claimed.job;
-    Context::new(job.id, job.brand_id, job.attempt, shared.event_log.clone(), shared.store.clone())
-}
-
-async fn run_pipeline(shared: &Shared, context: &Context, claimed: Claimed) -> Outcome {
-    let Some(pipeline) = shared.registry.get(claimed.job.job_type) else { return Outcome::Aborted };
+async fn run_pipeline(pipeline: &dyn Pipeline, context: &Context, claimed: Claimed) -> Outcome {
     let run = AssertUnwindSafe(pipeline.run(context, claimed.input_data)).catch_unwind();
     let time_limit = pipeline.definition().time_limit;
     match tokio::time::timeout(time_limit, run).await {

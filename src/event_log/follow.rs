@@ -10,6 +10,7 @@ use super::writer::render;
 use super::{EventLog, PAGE};
 use crate::event::{Event, Seq, Subject, merge_deltas};
 use crate::hub::{Frame, Heard};
+use crate::meter;
 
 /// The pauses between tries while the database does not answer, and how many tries there are (about five minutes).
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -35,6 +36,7 @@ impl EventLog {
                     if events.is_empty() {
                         break;
                     }
+                    meter::replayed(events.len());
                     for event in events {
                         let frame = render(&event, subject);
                         (cursor, over) = (frame.seq, frame.terminal);

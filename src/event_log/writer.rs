@@ -14,6 +14,7 @@ use super::announce::Announcements;
 use crate::event::{Event, Subject};
 use crate::hub::{Frame, Hub};
 use crate::job::{Job, JobId};
+use crate::meter::{self, CommitFailure, Lag};
 use crate::store::{Claim, Claimed, Committed, Store, StoreError};
 use crate::write::{Action, Refusal, Report, Write};
 
@@ -93,17 +94,21 @@ impl Writer {
             if writes.is_empty() {
                 return;
             }
+            let began = Instant::now();
             match self.store.commit(batch, &writes).await {
                 Ok(outcomes) => {
+                    meter::commit_took(writes.len(), began.elapsed());
                     if tried.is_some() {
                         tracing::info!(writes = writes.len(), "the database takes writes again");
                     }
                     return self.answer(&writes, waiting, outcomes);
                 }
                 Err(error @ StoreError::Rejected(_)) => {
+                    meter::commit_failed(CommitFailure::Refused);
                     return self.commit_apart(writes, waiting, error, tried.is_some()).await;
                 }
                 Err(error @ StoreError::Unavailable(_)) => {
+                    meter::commit_failed(CommitFailure::Unavailable);
                     if tried.is_none() {
                         tracing::warn!(%error, writes = writes.len(), "could not commit; trying again until it works");
                     }
@@ -136,6 +141,7 @@ impl Writer {
     fn answer(&self, writes: &[Write], waiting: Vec<Waiting>, outcomes: Vec<Result<Committed, Refusal>>) {
         for ((write, waiting), outcome) in writes.iter().zip(waiting).zip(outcomes) {
             if let Ok(committed) = &outcome {
+                meter::committed(&committed.job, &write.action, &committed.events);
                 self.publish(&committed.job, &committed.events);
                 if committed.again {
                     self.doubt(write.job_id);
@@ -153,6 +159,7 @@ impl Writer {
         }
         let claimed = self.store.claim(&claim).await;
         for claimed in claimed.iter().flatten() {
+            meter::claimed(&claimed.job);
             self.publish(&claimed.job, std::slice::from_ref(&claimed.event));
         }
         // The worker may have lost its patience, or the process stops: what was claimed for it goes back at once.
@@ -197,9 +204,11 @@ impl Writer {
         if events.is_empty() {
             return;
         }
+        let lag = Some(Lag::begin());
         for subject in [Subject::Job(job.id), Subject::Brand(job.brand_id)] {
             if self.hub.is_watched(subject) {
-                events.iter().for_each(|event| self.hub.publish(subject, render(event, subject)));
+                let frame = |event| Frame { lag, ..render(event, subject) };
+                events.iter().for_each(|event| self.hub.publish(subject, frame(event)));
             }
         }
         self.announce(job);
@@ -222,5 +231,6 @@ impl Writer {
 
 /// The frame that all subscribers of the event write.
 pub(super) fn render(event: &Event, subject: Subject) -> Frame {
-    Frame { seq: event.position(subject), bytes: Bytes::from(event.frame(subject)), terminal: event.ends(subject) }
+    let (seq, bytes) = (event.position(subject), Bytes::from(event.frame(subject)));
+    Frame { seq, bytes, terminal: event.ends(subject), lag: None }
 }

@@ -19,6 +19,7 @@ use super::error::ApiError;
 use super::query::Parameters;
 use crate::access::Caller;
 use crate::event::{Seq, Subject};
+use crate::meter::{self, OpenStream, StreamEnd};
 
 /// How long a browser waits before it comes back, in milliseconds; varied by a fifth either way, so that readers that
 /// were cut off together do not come back together.

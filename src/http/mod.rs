@@ -77,7 +77,6 @@ impl OpenStreams {
 
 /// All routes, and the streams that they open. Whatever the routes do not know is answered with the contract's JSON error.
 pub fn router(engine: Engine, settings: ApiSettings) -> (Router, OpenStreams) {
-    metrics::start();
     let streams = OpenStreams::up_to(settings.max_streams);
     let router = routes(Api { engine, settings: Arc::new(settings), streams: streams.clone() });
     (router, streams)

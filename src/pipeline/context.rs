@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::AttemptError;
+use super::{AttemptError, Definition};
 use crate::event_log::{AppendError, EventLog};
-use crate::job::{Attempt, BrandId, JobId};
+use crate::job::{Attempt, BrandId, Job, JobId};
+use crate::meter;
 use crate::store::{Store, StoreError};
 use crate::write::{Action, Failure, Progress, Report, ResultTable, Write};
 
@@ -27,20 +28,20 @@ pub struct Context {
     /// The brand that the job is for.
     pub brand_id: BrandId,
     attempt: Attempt,
+    definition: &'static Definition,
     event_log: EventLog,
     store: Arc<dyn Store>,
 }
 
 impl Context {
-    /// The view of this attempt.
+    /// The view of this attempt of a job of the defined type.
     pub fn new(
-        job_id: JobId,
-        brand_id: BrandId,
-        attempt: Attempt,
+        job: &Job,
+        definition: &'static Definition,
         event_log: EventLog,
         store: Arc<dyn Store>,
     ) -> Context {
-        Context { job_id, brand_id, attempt, event_log, store }
+        Context { job_id: job.id, brand_id: job.brand_id, attempt: job.attempt, definition, event_log, store }
     }
 
     /// Emits that step `step` (from 1) is at `percent` of the whole job.
@@ -81,6 +82,10 @@ impl Context {
         let began = Instant::now();
         let output = work.await?;
         self.keep(name, &output, began).await?;
+        // An output that is not the step's own has a name that begins with the step's.
+        if let Some(step) = self.definition.steps.iter().find(|step| name.starts_with(step.name)) {
+            meter::step_took(self.definition.job_type, step.name, began.elapsed());
+        }
         Ok(output)
     }
 

@@ -121,6 +121,9 @@ pub trait Store: Send + Sync + 'static {
     /// Writes what became of a try, unless another one has begun meanwhile.
     async fn settle_webhook(&self, webhook: &ClaimedWebhook, outcome: &WebhookOutcome) -> Result<(), StoreError>;
 
+    /// How many jobs of this service wait and run, and since when the oldest could have been claimed.
+    async fn queue(&self) -> Result<Queue, StoreError>;
+
     /// Whether other instances may work on the same database.
     fn is_shared(&self) -> bool {
         false
@@ -209,6 +212,24 @@ pub struct BrandStream {
     pub last_seq: Seq,
     /// History up to this position is not whole any more: retention has removed some of it.
     pub pruned_through: Seq,
+}
+
+/// What waits and runs, over all instances.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// Jobs that wait: for a worker, or for the time of their next attempt.
+    pub pending: u64,
+    /// Jobs under way.
+    pub processing: u64,
+    /// For how long the oldest job that could be claimed has been waiting; zero where none could be.
+    pub waiting: Duration,
+}
+
+impl Queue {
+    fn new(pending: i64, processing: i64, waiting_seconds: f64) -> Queue {
+        let waiting = Duration::try_from_secs_f64(waiting_seconds.max(0.0)).unwrap_or_default();
+        Queue { pending: pending.unsigned_abs(), processing: processing.unsigned_abs(), waiting }
+    }
 }
 
 /// News of other instances.

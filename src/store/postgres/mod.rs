@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
-    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Notice, Position, StepDuration, Store,
+    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Notice, Position, Queue, StepDuration, Store,
     StoreError, StoreSettings, StoredJob, WebhookClaim, WebhookOutcome, migrations, nul::replace_nul,
 };
 use crate::event::{Event, Seq, Subject};
@@ -193,6 +193,10 @@ impl Store for PostgresStore {
 
     async fn settle_webhook(&self, webhook: &ClaimedWebhook, outcome: &WebhookOutcome) -> Result<(), StoreError> {
         on_connection!(self.writes, connection => webhooks::settle(connection, webhook, outcome))
+    }
+
+    async fn queue(&self) -> Result<Queue, StoreError> {
+        on_connection!(self.reads, connection => read::queue(connection))
     }
 
     fn is_shared(&self) -> bool {

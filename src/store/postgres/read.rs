@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{row, webhooks};
 use crate::event::{Event, Seq, Subject};
 use crate::job::{JobId, JobType};
-use crate::store::{JobFilter, Position, StepDuration, StoreError, StoredJob};
+use crate::store::{JobFilter, Position, Queue, StepDuration, StoreError, StoredJob};
 
 pub(super) async fn job(connection: &mut PgConnection, id: JobId) -> Result<Option<StoredJob>, StoreError> {
     let found = sqlx::query(concat!(
@@ -174,6 +174,19 @@ pub(super) async fn recent_steps(
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(|(job_id, name, took_ms)| StepDuration::new(job_id, name, took_ms)).collect())
+}
+
+/// What the origin application has queued or runs itself is not counted.
+pub(super) async fn queue(connection: &mut PgConnection) -> Result<Queue, StoreError> {
+    let (pending, processing, waiting): (i64, i64, f64) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM ai_jobs WHERE status = 'pending' AND last_seq > 0),
+                (SELECT count(*) FROM ai_jobs WHERE status = 'processing' AND lease_expires_at IS NOT NULL),
+                coalesce((SELECT extract(epoch FROM now() - min(run_at)) FROM ai_jobs
+                          WHERE status = 'pending' AND last_seq > 0), 0)::float8",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Queue::new(pending, processing, waiting))
 }
 
 pub(super) async fn ping(connection: &mut PgConnection) -> Result<(), StoreError> {

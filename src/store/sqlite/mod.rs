@@ -14,7 +14,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use uuid::Uuid;
 
 use super::{
-    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Position, StepDuration, Store, StoreError,
+    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Position, Queue, StepDuration, Store, StoreError,
     StoreSettings, StoredJob, WebhookClaim, WebhookOutcome, migrations, nul::replace_nul,
 };
 use crate::event::{Event, Seq, Subject};
@@ -210,6 +210,10 @@ impl Store for SqliteStore {
 
     async fn settle_webhook(&self, webhook: &ClaimedWebhook, outcome: &WebhookOutcome) -> Result<(), StoreError> {
         on_writer!(self, connection => webhooks::settle(connection, webhook, outcome))
+    }
+
+    async fn queue(&self) -> Result<Queue, StoreError> {
+        read::queue(&self.readers).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

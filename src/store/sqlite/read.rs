@@ -11,7 +11,7 @@ use super::row::{self, microseconds};
 use super::webhooks;
 use crate::event::{Event, Seq, Subject};
 use crate::job::{JobId, JobType};
-use crate::store::{JobFilter, Position, StepDuration, StoreError, StoredJob};
+use crate::store::{JobFilter, Position, Queue, StepDuration, StoreError, StoredJob, now};
 
 pub(super) async fn job(readers: &SqlitePool, id: JobId) -> Result<Option<StoredJob>, StoreError> {
     let found = sqlx::query(concat!("SELECT ", job_columns!(), ", input_data FROM ai_jobs WHERE id = ?"))
@@ -124,6 +124,18 @@ pub(super) async fn recent_steps(
     .fetch_all(readers)
     .await?;
     Ok(rows.into_iter().map(|(job_id, name, took_ms)| StepDuration::new(job_id, name, took_ms)).collect())
+}
+
+pub(super) async fn queue(readers: &SqlitePool) -> Result<Queue, StoreError> {
+    let (pending, processing, since): (i64, i64, Option<i64>) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM ai_jobs WHERE status = 'pending'),
+                (SELECT count(*) FROM ai_jobs WHERE status = 'processing'),
+                (SELECT min(run_at) FROM ai_jobs WHERE status = 'pending')",
+    )
+    .fetch_one(readers)
+    .await?;
+    let waiting = since.map_or(0, |since| microseconds(now()) - since);
+    Ok(Queue::new(pending, processing, waiting as f64 / 1e6))
 }
 
 pub(super) async fn ping(readers: &SqlitePool) -> Result<(), StoreError> {
