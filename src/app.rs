@@ -14,7 +14,7 @@ use crate::access::Keys;
 use crate::config::{Config, ConfigError};
 use crate::engine::{Engine, EngineSettings, EngineTasks, WEBHOOK_DELAYS, Webhooks};
 use crate::event_log::{EventLog, EventLogTasks};
-use crate::http::{self, ApiSettings, OpenStreams, ServeSettings};
+use crate::http::{self, ApiSettings, OpenStreams, Proxy, ServeSettings};
 use crate::hub::Hub;
 use crate::meter;
 use crate::pipeline::{
@@ -43,6 +43,9 @@ const LAST_FRAME_TIME: Duration = Duration::from_millis(250);
 /// The end of the drain is kept for writing that jobs were released and for closing the database.
 const RESERVED_FOR_ABORT: Duration = Duration::from_millis(3500);
 
+/// Connections that may be open besides those of as many streams as may be.
+const CONNECTIONS_BESIDE_STREAMS: usize = 1024;
+
 /// How long closing may take once nothing runs any more.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 const CLOSE_POLL: Duration = Duration::from_millis(5);
@@ -57,6 +60,7 @@ pub struct App {
     tasks: EngineTasks,
     store: Arc<dyn Store>,
     log: EventLogTasks,
+    serve_settings: ServeSettings,
     drain_time: Duration,
 }
 
@@ -82,16 +86,23 @@ pub struct AppOptions {
     pub webhook_patience: Duration,
     /// The delays between the tries of such a call, each up to a fifth longer.
     pub webhook_delays: &'static [Duration],
+    /// How long the head of a request may take.
+    pub header_read_timeout: Duration,
+    /// A client that reads nothing for this long, while there is something to read, is cut.
+    pub stall_limit: Duration,
 }
 
 impl Default for AppOptions {
     fn default() -> AppOptions {
+        let ServeSettings { header_read_timeout, stall_limit, .. } = ServeSettings::default();
         AppOptions {
             simulated: false,
             keep_alive: KEEP_ALIVE,
             first_retry_delay: FIRST_RETRY_DELAY,
             webhook_patience: WEBHOOK_PATIENCE,
             webhook_delays: WEBHOOK_DELAYS,
+            header_read_timeout,
+            stall_limit,
         }
     }
 }
@@ -163,7 +174,8 @@ impl App {
         let settings = engine_settings(config, options);
         let (engine, tasks) = Engine::start_with_webhooks(settings, store.clone(), event_log, registry, webhooks);
         let (router, streams) = http::router(engine.clone(), api_settings(config, keys, options));
-        Ok(App { listener, address, router, streams, engine, tasks, store, log, drain_time: config.drain() })
+        let (serve_settings, drain_time) = (serve_settings(config, options), config.drain());
+        Ok(App { listener, address, router, streams, engine, tasks, store, log, serve_settings, drain_time })
     }
 
     /// Where the server listens.
@@ -176,9 +188,10 @@ impl App {
     /// # Errors
     /// [`Broken`] when a part that must not end did; the server has drained then as far as it could.
     pub async fn run(self, stop: Stop) -> Result<(), Broken> {
-        let App { listener, address: _, router, streams, engine, tasks, store, mut log, drain_time } = self;
+        let App { listener, address: _, router, streams, engine, tasks, store, mut log, serve_settings, drain_time } =
+            self;
         let cut_connections = CancellationToken::new();
-        let server = http::serve(listener, router, ServeSettings::default(), cut_connections.clone());
+        let server = http::serve(listener, router, serve_settings, cut_connections.clone());
         let mut server = tokio::spawn(server);
 
         let broken = tokio::select! {
@@ -262,9 +275,29 @@ fn api_settings(config: &Config, keys: Option<Arc<Keys>>, options: AppOptions) -
     ApiSettings {
         keep_alive: options.keep_alive,
         max_streams: config.max_streams,
+        max_streams_per_address: config.max_streams_per_address,
+        max_starts_per_minute: config.max_starts_per_minute,
+        proxy: proxy(config),
         drain_spread: drain_spread(config.drain()),
         simulated: options.simulated,
         keys,
         origins: config.origins(),
+    }
+}
+
+fn proxy(config: &Config) -> Proxy {
+    match config.trust_proxy {
+        false => Proxy::None,
+        true if config.is_on_fly() => Proxy::Fly,
+        true => Proxy::Forwarding,
+    }
+}
+
+fn serve_settings(config: &Config, options: AppOptions) -> ServeSettings {
+    ServeSettings {
+        header_read_timeout: options.header_read_timeout,
+        stall_limit: options.stall_limit,
+        max_connections: (config.max_streams as usize).saturating_add(CONNECTIONS_BESIDE_STREAMS),
+        ..ServeSettings::default()
     }
 }

@@ -168,6 +168,15 @@ pub struct Config {
     /// Event streams that may be open; more are refused with 503
     #[arg(long, env, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub max_streams: u32,
+    /// Of these, those that one client address may open, and those that one token may; more are refused with 429
+    #[arg(long, env, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub max_streams_per_address: u32,
+    /// Jobs that one brand may start within a minute on one instance; more are refused with 429
+    #[arg(long, env, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_starts_per_minute: u32,
+    /// Believe the proxy in front about the client's address: Fly-Client-IP on Fly.io, else X-Forwarded-For's last entry
+    #[arg(long, env, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub trust_proxy: bool,
     /// Seconds that a silent worker keeps its job
     #[arg(long, env, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub lease_seconds: u32,
@@ -357,6 +366,11 @@ impl Config {
     /// Where calls to webhooks may go.
     pub fn webhook_reach(&self) -> Reach {
         if self.allow_private_webhooks { Reach::Everywhere } else { Reach::Public }
+    }
+
+    /// Whether the server runs on Fly.io, which names its machines' application in the environment.
+    pub fn is_on_fly(&self) -> bool {
+        std::env::var_os("FLY_APP_NAME").is_some_and(|name| !name.is_empty())
     }
 
     /// How long a silent worker keeps its job.

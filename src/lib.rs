@@ -27,6 +27,8 @@ pub mod app;
 pub mod demo;
 pub mod doctor;
 pub mod health;
+#[cfg(feature = "otel")]
+pub mod traces;
 pub mod watch;
 
 // Outside of `src`, because the integration tests use it too.

@@ -12,6 +12,8 @@ use clap::{CommandFactory, Parser};
 use jobcast::app::{self, App, AppOptions, StartError, Stop};
 use jobcast::config::{Cli, Command, Completions, Config, ConfigError, Demo, LogFormat, Migrate, MintToken};
 use jobcast::demo::{self, StandIns};
+#[cfg(feature = "otel")]
+use jobcast::traces::install;
 use jobcast::upstream::Reach;
 use jobcast::{doctor, health, watch};
 use tracing_subscriber::EnvFilter;
@@ -34,6 +36,8 @@ fn main() -> ExitCode {
         Err(error) => return failed(&format!("cannot start the runtime: {error}")),
     };
     let code = runtime.block_on(run(cli));
+    #[cfg(feature = "otel")]
+    jobcast::traces::finish();
     // A name that is still being looked up would otherwise hold up the exit.
     runtime.shutdown_timeout(Duration::from_millis(200));
     code
@@ -134,9 +138,14 @@ fn log_to_standard_error(format: LogFormat) {
     let colours = std::io::stderr().is_terminal();
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match format {
-        LogFormat::Text => logs.init(),
-        LogFormat::Json => logs.json().init(),
+        LogFormat::Text => install(logs.finish()),
+        LogFormat::Json => install(logs.json().finish()),
     }
+}
+
+#[cfg(not(feature = "otel"))]
+fn install(logs: impl tracing_subscriber::util::SubscriberInitExt) {
+    logs.init();
 }
 
 /// Every stream is an open file, and the usual soft limit of 1,024 is reached soon.

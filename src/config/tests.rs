@@ -65,8 +65,7 @@ fn secrets_print_as_dots() {
 
 #[test]
 fn a_webhook_secret_that_cannot_sign_is_named_and_not_repeated() {
-    for (secret, refused) in
-        [("whsec_%%%", true), ("hunter2", true), ("", false), ("a secret of 24 characters", false)]
+    for (secret, refused) in [("whsec_%%%", true), ("hunter2", true), ("", false), ("a secret of 24 characters", false)]
     {
         let checked = parse(&["--webhook-secret", secret]).check();
         assert_eq!(checked.is_err(), refused, "{secret:?}");

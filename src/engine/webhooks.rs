@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{PATIENCE, Shared, answer_within};
 use crate::job::BrandId;
+use crate::meter::{self, WebhookCall};
 use crate::pipeline::InvalidInput;
 use crate::store::{ClaimedWebhook, WebhookClaim, WebhookOutcome};
 use crate::upstream::{WebhookAnswer, WebhookClient};
@@ -34,9 +35,6 @@ pub const DELAYS: &[Duration] = &[
     Duration::from_secs(3600),
     Duration::from_secs(6 * 3600),
 ];
-
-/// The counter of tries, by `outcome`: `delivered`, `retried`, `gone` (410), `given_up`.
-const CALLS: &str = "jobcast_webhooks_total";
 
 /// What webhooks are called with.
 #[derive(Clone)]
@@ -109,28 +107,28 @@ async fn claim(shared: &Shared, webhooks: &Webhooks, brands: &HashMap<Id, BrandI
 async fn call(shared: Arc<Shared>, webhooks: Webhooks, webhook: ClaimedWebhook) {
     let ClaimedWebhook { job_id, seq, attempt, .. } = webhook;
     let answer = webhooks.client.call(&webhook.url, &format!("{job_id}.{seq}"), &webhook.body).await;
-    let (word, outcome) = outcome(answer, attempt, webhooks.delays);
-    tracing::info!(%job_id, seq, attempt, outcome = word, "called a webhook");
-    metrics::counter!(CALLS, "outcome" => word).increment(1);
+    let (call, outcome) = outcome(answer, attempt, webhooks.delays);
+    tracing::info!(%job_id, seq, attempt, outcome = call.as_str(), "called a webhook");
+    meter::webhook_called(call);
     if let Err(error) = answer_within(PATIENCE, || shared.store.settle_webhook(&webhook, &outcome)).await {
         tracing::warn!(%error, %job_id, seq, "could not write what came of a webhook; it is called again");
     }
 }
 
-fn outcome(answer: WebhookAnswer, attempt: u32, delays: &[Duration]) -> (&'static str, WebhookOutcome) {
+fn outcome(answer: WebhookAnswer, attempt: u32, delays: &[Duration]) -> (WebhookCall, WebhookOutcome) {
     let delay = usize::try_from(attempt).ok().and_then(|attempt| delays.get(attempt.saturating_sub(1)));
     match (answer, delay) {
-        (WebhookAnswer::Accepted, _) => ("delivered", WebhookOutcome::Delivered),
+        (WebhookAnswer::Accepted, _) => (WebhookCall::Delivered, WebhookOutcome::Delivered),
         (WebhookAnswer::Gone, _) => {
             let error = "it answered with status 410: it wants no more calls".to_owned();
-            ("gone", WebhookOutcome::GivenUp { error })
+            (WebhookCall::Gone, WebhookOutcome::GivenUp { error })
         }
         (WebhookAnswer::Failed(error), Some(delay)) => {
             // So that calls that failed together do not come back together.
             let after = delay.mul_f64(rand::rng().random_range(1.0..=1.2));
-            ("retried", WebhookOutcome::Again { error, after })
+            (WebhookCall::Retried, WebhookOutcome::Again { error, after })
         }
-        (WebhookAnswer::Failed(error), None) => ("given_up", WebhookOutcome::GivenUp { error }),
+        (WebhookAnswer::Failed(error), None) => (WebhookCall::GivenUp, WebhookOutcome::GivenUp { error }),
     }
 }
 
@@ -141,17 +139,20 @@ mod tests {
     #[test]
     fn a_call_is_tried_seven_times_with_growing_delays() {
         for (attempt, delay) in (1..).zip(DELAYS) {
-            let (word, outcome) = outcome(WebhookAnswer::Failed("no".to_owned()), attempt, DELAYS);
+            let (call, outcome) = outcome(WebhookAnswer::Failed("no".to_owned()), attempt, DELAYS);
             let WebhookOutcome::Again { after, .. } = outcome else { panic!("{outcome:?}") };
-            assert!(word == "retried" && after >= *delay && after <= delay.mul_f64(1.21), "{attempt}: {after:?}");
+            assert!(
+                call == WebhookCall::Retried && after >= *delay && after <= delay.mul_f64(1.21),
+                "{attempt}: {after:?}"
+            );
         }
-        let (word, last) = outcome(WebhookAnswer::Failed("no".to_owned()), 7, DELAYS);
-        assert_eq!((word, last), ("given_up", WebhookOutcome::GivenUp { error: "no".to_owned() }));
+        let (call, last) = outcome(WebhookAnswer::Failed("no".to_owned()), 7, DELAYS);
+        assert_eq!((call, last), (WebhookCall::GivenUp, WebhookOutcome::GivenUp { error: "no".to_owned() }));
     }
 
     #[test]
     fn a_receiver_that_is_gone_is_not_called_again() {
-        assert_eq!(outcome(WebhookAnswer::Gone, 1, DELAYS).0, "gone");
-        assert_eq!(outcome(WebhookAnswer::Accepted, 7, DELAYS), ("delivered", WebhookOutcome::Delivered));
+        assert_eq!(outcome(WebhookAnswer::Gone, 1, DELAYS).0, WebhookCall::Gone);
+        assert_eq!(outcome(WebhookAnswer::Accepted, 7, DELAYS), (WebhookCall::Delivered, WebhookOutcome::Delivered));
     }
 }

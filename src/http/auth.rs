@@ -1,14 +1,17 @@
 //! Who asks: takes the token of a request, has it checked, and refuses a caller who may not do what its route does.
 //! Must not answer about another tenant's job or brand otherwise than about one that does not exist.
 
+use std::borrow::Cow;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use url::form_urlencoded;
 
 use super::Api;
+use super::client::{Client, TokenKey};
 use super::error::{ApiError, TokenProblem};
-use crate::access::{BadToken, Caller, Scope};
+use crate::access::{Caller, Scope};
 use crate::engine::{EngineError, JobView};
 use crate::job::JobId;
 use crate::write::Refusal;
@@ -26,7 +29,11 @@ pub(super) struct Reads(pub(super) Caller);
 pub(super) struct Writes(pub(super) Caller);
 
 /// A caller who may read, on an event stream: a browser's EventSource sends no headers, so its token may be in the query.
-pub(super) struct Watches(pub(super) Caller);
+pub(super) struct Watches {
+    pub(super) caller: Caller,
+    /// Whose share of the streams it is.
+    pub(super) client: Client,
+}
 
 impl FromRequestParts<Api> for Knows {
     type Rejection = ApiError;
@@ -56,7 +63,12 @@ impl FromRequestParts<Api> for Watches {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Watches, ApiError> {
-        caller_with(Scope::Read, parts, api, QueryToken::Taken).map(Watches)
+        let caller = caller_with(Scope::Read, parts, api, QueryToken::Taken)?;
+        let token = match caller {
+            Caller::Anyone => None,
+            Caller::Holder(_) => token(parts, QueryToken::Taken).ok().map(|token| TokenKey::of(&token)),
+        };
+        Ok(Watches { caller, client: Client::of(parts, api.settings.proxy, token) })
     }
 }
 
@@ -87,19 +99,23 @@ fn caller_with(scope: Scope, parts: &Parts, api: &Api, query: QueryToken) -> Res
     if caller.may(scope) { Ok(caller) } else { Err(ApiError::MissingScope { scope }) }
 }
 
-/// The caller by its token: the header's, else the query's where that is taken. Where no tokens are asked for, none is read.
+/// The caller by its token. Where no tokens are asked for, none is read.
 fn caller(parts: &Parts, api: &Api, query: QueryToken) -> Result<Caller, ApiError> {
     let Some(keys) = &api.settings.keys else { return Ok(Caller::Anyone) };
-    let unauthorized = |problem| ApiError::Unauthorized { problem };
-    let checked = match (header_token(&parts.headers), query_token(parts)) {
-        (Ok(Some(token)), _) => keys.check(token),
+    let checked = token(parts, query).and_then(|token| keys.check(&token).map_err(TokenProblem::Bad));
+    checked.map(Caller::Holder).map_err(|problem| ApiError::Unauthorized { problem })
+}
+
+/// The token of the header, else that of the query where it is taken.
+fn token(parts: &Parts, query: QueryToken) -> Result<Cow<'_, str>, TokenProblem> {
+    match (header_token(&parts.headers), query_token(parts)) {
+        (Ok(Some(token)), _) => Ok(token.into()),
         // Another kind of credentials in the header may be meant for a proxy in between.
-        (Ok(None) | Err(TokenProblem::Header), Some(token)) if query == QueryToken::Taken => keys.check(&token),
-        (Ok(None), Some(_)) => return Err(unauthorized(TokenProblem::InTheQuery)),
-        (Ok(None), None) => return Err(unauthorized(TokenProblem::Missing)),
-        (Err(problem), _) => return Err(unauthorized(problem)),
-    };
-    checked.map(Caller::Holder).map_err(|problem: BadToken| unauthorized(TokenProblem::Bad(problem)))
+        (Ok(None) | Err(TokenProblem::Header), Some(token)) if query == QueryToken::Taken => Ok(token.into()),
+        (Ok(None), Some(_)) => Err(TokenProblem::InTheQuery),
+        (Ok(None), None) => Err(TokenProblem::Missing),
+        (Err(problem), _) => Err(problem),
+    }
 }
 
 /// The token of `Authorization: Bearer`; the scheme may be written in any case (RFC 9110, section 11.1).

@@ -1,11 +1,15 @@
 //! The contract's error answers, and the one place where an error becomes a status code.
 //! Must not send an internal cause; that is logged.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::request::{REQUEST_ID, new_id};
+use super::serve::HEAD_LIMIT;
 use crate::access::{BadToken, Scope};
 use crate::engine::EngineError;
 use crate::job::{BrandId, JobId, JobStatus};
@@ -41,8 +45,18 @@ pub(super) enum ApiError {
     WrongMethod { method: String, path: String },
     /// There is no result yet, or there will be none.
     NoResult { status: JobStatus, error_message: Option<String> },
+    /// What came is not a request of HTTP/1.1.
+    NotHttp,
+    /// The head of the request is larger than is read.
+    HeadTooLarge,
+    /// As many connections are open as may be.
+    TooManyConnections,
     /// Every event stream that may be open is open.
     TooManyStreams { limit: u32 },
+    /// The client's address or its token has as many event streams open as it may.
+    TooManyOfClient { limit: u32 },
+    /// The brand has started as many jobs as it may within a minute.
+    TooManyStarts { per_minute: u32, wait: Duration },
     /// The engine did not do it.
     Engine(EngineError),
 }
@@ -105,7 +119,14 @@ impl ApiError {
             ApiError::MissingScope { .. } | ApiError::BoundToAJob => (StatusCode::FORBIDDEN, "forbidden", None),
             ApiError::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", None),
             ApiError::NoResult { .. } => (StatusCode::CONFLICT, "no_result", None),
+            ApiError::NotHttp => (StatusCode::BAD_REQUEST, "malformed", None),
+            ApiError::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", None),
+            ApiError::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, "too_many_connections", Some(5)),
             ApiError::TooManyStreams { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", Some(5)),
+            ApiError::TooManyOfClient { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_streams", Some(5)),
+            ApiError::TooManyStarts { wait, .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "rate_limited", Some(whole_seconds(*wait)))
+            }
             ApiError::Engine(EngineError::InvalidInput(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_input", None),
             ApiError::Engine(EngineError::MissingKey { .. }) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "missing_key", Some(60))
@@ -152,9 +173,23 @@ impl ApiError {
             ApiError::UnknownRoute { path } => format!("there is nothing at {path}"),
             ApiError::WrongMethod { method, path } => format!("{path} does not take {method}"),
             ApiError::NoResult { status, .. } => format!("the job is {status}; it has no result"),
+            ApiError::NotHttp => "what was sent is not a request of HTTP/1.1".to_owned(),
+            ApiError::HeadTooLarge => {
+                format!("the head of the request is larger than {} KiB or has more than 100 headers", HEAD_LIMIT / 1024)
+            }
+            ApiError::TooManyConnections => {
+                "as many connections are open as may be; try again in a few seconds".to_owned()
+            }
             ApiError::TooManyStreams { limit } => {
                 format!("as many event streams are open as may be ({limit}); try again in a few seconds")
             }
+            ApiError::TooManyOfClient { limit } => {
+                format!("you have as many event streams open as one client may ({limit}); close some first")
+            }
+            ApiError::TooManyStarts { per_minute, wait } => format!(
+                "the brand has started as many jobs as it may within a minute ({per_minute}); try again in {} s",
+                whole_seconds(*wait)
+            ),
             // What the database said stays inside.
             ApiError::Engine(EngineError::Store(StoreError::Unavailable(_))) => {
                 "the database does not answer; try again".to_owned()
@@ -165,6 +200,28 @@ impl ApiError {
             }
             ApiError::Engine(error) => error.to_string(),
         }
+    }
+
+    /// The whole answer as bytes, for a connection that no request was read from; it closes the connection.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        let (code, word, retry_after) = self.answer();
+        let body = ErrorBody {
+            success: false,
+            error: self.message(),
+            code: word,
+            field: None,
+            status: None,
+            error_message: None,
+        };
+        let body = serde_json::to_string(&body).unwrap_or_default();
+        let retry_after = retry_after.map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
+        let (length, id) = (body.len(), new_id());
+        let id = id.to_str().unwrap_or_default();
+        let head = format!(
+            "HTTP/1.1 {code}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{retry_after}\
+             cache-control: no-store\r\nx-content-type-options: nosniff\r\n{REQUEST_ID}: {id}\r\nconnection: close\r\n\r\n"
+        );
+        (head + &body).into_bytes()
     }
 
     fn field(&self) -> Option<String> {
@@ -236,6 +293,24 @@ pub(super) async fn unknown_route(uri: Uri) -> ApiError {
 
 pub(super) async fn wrong_method(method: Method, uri: Uri) -> ApiError {
     ApiError::WrongMethod { method: method.to_string(), path: shown(uri.path()) }
+}
+
+/// What is said in the place of an answer that hyper gives by itself, without a body, when it cannot read a request. No
+/// route gives one without a body and with such a status.
+pub(super) fn in_place_of(head: &[u8]) -> Option<Vec<u8>> {
+    let status = head.strip_prefix(b"HTTP/1.1 ").or_else(|| head.strip_prefix(b"HTTP/1.0 "))?.get(..3)?;
+    let error = match status {
+        b"400" => ApiError::NotHttp,
+        b"431" => ApiError::HeadTooLarge,
+        _ => return None,
+    };
+    let empty = b"\r\ncontent-length: 0\r\n";
+    head.windows(empty.len()).any(|part| part == empty).then(|| error.into_bytes())
+}
+
+/// Rounded up, so that whoever waits that long is not too early.
+fn whole_seconds(wait: Duration) -> u32 {
+    wait.as_secs_f64().ceil().clamp(1.0, f64::from(u32::MAX)) as u32
 }
 
 /// A path that a client sent, short enough to send back.

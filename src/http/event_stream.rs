@@ -15,11 +15,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::Api;
+use super::auth::Watches;
 use super::error::ApiError;
 use super::query::Parameters;
-use crate::access::Caller;
+use super::shares::Place;
 use crate::event::{Seq, Subject};
-use crate::meter::{self, OpenStream, StreamEnd};
+use crate::meter::{self, OpenStream, StreamEnd, StreamRefusal};
 
 /// How long a browser waits before it comes back, in milliseconds; varied by a fifth either way, so that readers that
 /// were cut off together do not come back together.
@@ -38,16 +39,40 @@ const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
 /// ends at once.
 ///
 /// # Errors
-/// [`ApiError::TooManyStreams`] when as many are open as may be.
-pub(super) fn open(api: Api, caller: &Caller, subject: Subject, cursor: Seq, sync: &str) -> Result<Response, ApiError> {
+/// [`ApiError::TooManyStreams`] when as many are open as may be, [`ApiError::TooManyOfClient`] when the client has as many.
+pub(super) fn open(
+    api: Api,
+    watches: Watches,
+    subject: Subject,
+    cursor: Seq,
+    sync: &str,
+) -> Result<Response, ApiError> {
     let first = first_frame(cursor, sync);
     if api.engine.is_draining() {
         return Ok(event_stream(Body::from([first, last_frame()].concat())));
     }
-    let limit = api.settings.max_streams;
-    let permit = api.streams.permits.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams { limit })?;
-    let frames = frames(api, subject, cursor, first, caller.until(), permit);
-    Ok(event_stream(Body::from_stream(frames)))
+    let admission = admit(&api, &watches).map_err(|limit| {
+        meter::stream_refused(subject.into(), limit);
+        match limit {
+            StreamRefusal::All => ApiError::TooManyStreams { limit: api.settings.max_streams },
+            StreamRefusal::Address | StreamRefusal::Token => ApiError::TooManyOfClient { limit: api.shares.limit },
+        }
+    })?;
+    Ok(event_stream(Body::from_stream(frames(api, subject, cursor, first, admission))))
+}
+
+/// What a stream holds until its reader is gone.
+struct Admission {
+    /// The token that opened it is good until then.
+    until: Option<DateTime<Utc>>,
+    _permit: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+fn admit(api: &Api, watches: &Watches) -> Result<Admission, StreamRefusal> {
+    let place = api.shares.take(watches.client)?;
+    let permit = api.streams.permits.clone().try_acquire_owned().map_err(|_| StreamRefusal::All)?;
+    Ok(Admission { until: watches.caller.until(), _permit: permit, _place: place })
 }
 
 /// The cursor that a reader asks for.
@@ -108,37 +133,45 @@ impl Resume {
     }
 }
 
-/// The bytes of a stream. The permit is held until the reader is gone.
+/// The bytes of a stream.
 fn frames(
     api: Api,
     subject: Subject,
     cursor: Seq,
     first: Bytes,
-    until: Option<DateTime<Utc>>,
-    permit: OwnedSemaphorePermit,
+    admission: Admission,
 ) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> + Send {
     let last = last_frame();
     stream! {
-        let _permit = permit;
+        let mut counted = OpenStream::open(subject.into());
+        let mut over = false;
         yield Ok(first);
         let keep_alive = api.settings.keep_alive;
         let mut events = pin!(api.engine.event_log().follow(subject, cursor));
         let mut silence = pin!(tokio::time::sleep(keep_alive));
-        let mut must_end = pin!(must_end(&api, until));
+        let mut must_end = pin!(must_end(&api, admission.until));
         loop {
             tokio::select! {
                 event = events.next() => match event {
                     Some(frame) => {
                         silence.as_mut().reset(Instant::now() + keep_alive);
+                        over = frame.terminal;
+                        if let Some(lag) = frame.lag {
+                            meter::delivered(lag);
+                        }
                         yield Ok(frame.bytes);
                     }
-                    None => return,
+                    None => {
+                        counted.ends(if over { StreamEnd::Over } else { StreamEnd::Failed });
+                        return;
+                    }
                 },
                 () = &mut silence => {
                     silence.as_mut().reset(Instant::now() + keep_alive);
                     yield Ok(KEEP_ALIVE);
                 }
-                () = &mut must_end => {
+                end = &mut must_end => {
+                    counted.ends(end);
                     yield Ok(last);
                     return;
                 }
@@ -148,17 +181,18 @@ fn frames(
 }
 
 /// Returns when the process drains or the reader's token is no longer good.
-async fn must_end(api: &Api, until: Option<DateTime<Utc>>) {
-    match until {
-        None => drained(api).await,
-        Some(until) => {
-            // A token that is over already has no time left, and one that lives beyond all clocks has for ever.
-            let left = (until - Utc::now()).to_std().unwrap_or_default();
-            tokio::select! {
-                () = drained(api) => {}
-                () = tokio::time::sleep(left) => {}
-            }
-        }
+async fn must_end(api: &Api, until: Option<DateTime<Utc>>) -> StreamEnd {
+    tokio::select! {
+        () = drained(api) => StreamEnd::Drained,
+        () = passed(until) => StreamEnd::Expired,
+    }
+}
+
+/// Returns at that time, at once if it is over. One that lies beyond all clocks never comes.
+async fn passed(time: Option<DateTime<Utc>>) {
+    match time {
+        None => std::future::pending().await,
+        Some(time) => tokio::time::sleep((time - Utc::now()).to_std().unwrap_or_default()).await,
     }
 }
 

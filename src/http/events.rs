@@ -15,36 +15,36 @@ use crate::event::Subject;
 
 pub(super) async fn of_job(
     State(api): State<Api>,
-    Watches(caller): Watches,
+    watches: Watches,
     id: PathId,
     headers: HeaderMap,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
     let asked_for = AskedFor::read(&headers, &parameters)?;
-    let view = auth::job_for(&caller, &api, id.0).await?;
+    let view = auth::job_for(&watches.caller, &api, id.0).await?;
     let (cursor, resume) = asked_for.resume(view.job.last_seq, view.job.pruned_through);
     if view.job.status.is_terminal() && cursor == view.job.last_seq && resume != Resume::Reset {
         // A browser's EventSource takes this as the word to stop coming back.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let sync = wire::sync(view.into(), resume.as_str());
-    event_stream::open(api, &caller, Subject::Job(id.0), cursor, &sync)
+    event_stream::open(api, watches, Subject::Job(id.0), cursor, &sync)
 }
 
 /// A brand without jobs has an empty stream: its first job may be about to start.
 pub(super) async fn of_brand(
     State(api): State<Api>,
-    Watches(caller): Watches,
+    watches: Watches,
     id: PathBrandId,
     headers: HeaderMap,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
     let asked_for = AskedFor::read(&headers, &parameters)?;
-    if !caller.sees_brand(id.0) {
+    if !watches.caller.sees_brand(id.0) {
         return Err(ApiError::UnknownBrand { id: id.0 });
     }
     let view = api.engine.brand(id.0).await?;
     let (cursor, resume) = asked_for.resume(view.stream.last_seq, view.stream.pruned_through);
     let sync = wire::brand_sync(view, resume.as_str());
-    event_stream::open(api, &caller, Subject::Brand(id.0), cursor, &sync)
+    event_stream::open(api, watches, Subject::Brand(id.0), cursor, &sync)
 }

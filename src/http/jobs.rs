@@ -2,7 +2,7 @@
 //! Must not hold a request open without a bound.
 
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::Body;
@@ -22,6 +22,7 @@ use crate::access::{Brands, Claims, Scope, Token};
 use crate::engine::{EngineError, JobView, StartRequest, Started};
 use crate::event::Subject;
 use crate::job::{BrandId, Job, JobId, JobStatus, JobType};
+use crate::meter::{self, Poll, StartRefusal};
 use crate::store::{JobFilter, Position, WebhookState, WebhookStatus};
 use crate::write::Refusal;
 
@@ -71,7 +72,12 @@ pub(super) async fn start(
     if !caller.sees_brand(start.brand_id) {
         return Err(EngineError::Refused(Refusal::UnknownBrand).into());
     }
-    let Started { job, again } = api.engine.start_job(start).await?;
+    take_turn(&api, start.brand_id)?;
+    let Started { job, again } = api.engine.start_job(start).await.inspect_err(|error| {
+        if let EngineError::Refused(Refusal::QueueFull { .. }) = error {
+            meter::start_refused(StartRefusal::QueueFull);
+        }
+    })?;
     let location = HeaderValue::from_str(&wire::status_url(&job)).ok();
     let mut response = (StatusCode::ACCEPTED, Json(wire::started(&job, events_token(&api, &job)))).into_response();
     response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
@@ -90,6 +96,14 @@ fn events_token(api: &Api, job: &Job) -> Option<Token> {
         expires_at: Utc::now() + EVENTS_TOKEN_LIFETIME,
     };
     api.settings.keys.as_ref().map(|keys| keys.mint(&claims()))
+}
+
+/// One of the starts that the brand may make within a minute. A user's retry is one, since it runs the job as a start does.
+fn take_turn(api: &Api, brand_id: BrandId) -> Result<(), ApiError> {
+    api.start_rate.take(brand_id, Instant::now()).map_err(|wait| {
+        meter::start_refused(StartRefusal::BrandRate);
+        ApiError::TooManyStarts { per_minute: api.start_rate.per_minute(), wait }
+    })
 }
 
 /// The client's name for this start, where it gives one.
@@ -142,6 +156,7 @@ pub(super) async fn status(
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
     let wait = parameters.number("wait", 0, LONGEST_WAIT)?.unwrap_or(0);
+    meter::polled(if wait > 0 { Poll::Wait } else { Poll::Plain });
     let mut view = auth::job_for(&caller, &api, id.0).await?;
     if wait > 0 && is_known(&headers, &etag(&view)) {
         wait_for_change(&api, &view, Duration::from_secs(wait.into())).await;
@@ -234,7 +249,8 @@ pub(super) async fn cancel(
 }
 
 pub(super) async fn retry(State(api): State<Api>, Writes(caller): Writes, id: PathId) -> Result<Response, ApiError> {
-    auth::require_job(&caller, &api, id.0).await?;
+    let brand_id = auth::job_for(&caller, &api, id.0).await?.job.brand_id;
+    take_turn(&api, brand_id)?;
     let view = api.engine.retry(id.0).await.map_err(ApiError::about(id.0))?;
     Ok((StatusCode::ACCEPTED, Json(wire::job(view.into()))).into_response())
 }

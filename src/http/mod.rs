@@ -5,10 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::middleware;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
@@ -17,6 +14,7 @@ use crate::engine::Engine;
 
 mod auth;
 mod body;
+mod client;
 mod cors;
 mod dashboard;
 mod error;
@@ -26,10 +24,17 @@ mod health;
 mod jobs;
 mod metrics;
 mod query;
+mod request;
 mod serve;
+mod shares;
+mod socket;
+mod start_rate;
 mod wire;
 
+pub use client::Proxy;
 pub use serve::{ServeSettings, serve};
+use shares::Shares;
+use start_rate::StartRate;
 
 /// What the routes share.
 #[derive(Clone)]
@@ -37,6 +42,8 @@ pub struct Api {
     engine: Engine,
     settings: Arc<ApiSettings>,
     streams: OpenStreams,
+    shares: Shares,
+    start_rate: StartRate,
 }
 
 /// The settings of the routes.
@@ -46,6 +53,12 @@ pub struct ApiSettings {
     pub keep_alive: Duration,
     /// Open event streams at the most.
     pub max_streams: u32,
+    /// Of these, those of one client address, and those of one token.
+    pub max_streams_per_address: u32,
+    /// Jobs that one brand may start within a minute on this instance.
+    pub max_starts_per_minute: u32,
+    /// Who tells the client's address.
+    pub proxy: Proxy,
     /// Streams end spread over this time when the process drains.
     pub drain_spread: Duration,
     /// Whether the upstreams are the demo's stand-ins, which is told wherever a person sees results.
@@ -78,7 +91,9 @@ impl OpenStreams {
 /// All routes, and the streams that they open. Whatever the routes do not know is answered with the contract's JSON error.
 pub fn router(engine: Engine, settings: ApiSettings) -> (Router, OpenStreams) {
     let streams = OpenStreams::up_to(settings.max_streams);
-    let router = routes(Api { engine, settings: Arc::new(settings), streams: streams.clone() });
+    let shares = Shares::up_to(settings.max_streams_per_address);
+    let start_rate = StartRate::up_to(settings.max_starts_per_minute);
+    let router = routes(Api { engine, settings: Arc::new(settings), streams: streams.clone(), shares, start_rate });
     (router, streams)
 }
 
@@ -106,23 +121,5 @@ fn routes(api: Api) -> Router {
         Some(cors) => routes.layer(cors),
         None => routes,
     };
-    routes.layer(middleware::from_fn_with_state(engine, log_and_harden))
-}
-
-/// Logs each request without its query, which may hold a token; sets what all answers say; and asks clients to connect
-/// anew once the process drains (cutting idle connections could meet a request on its way).
-async fn log_and_harden(State(engine): State<Engine>, request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // The address of an event stream may hold a token.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    // What a route does not say may be kept is not: a 204 or a readiness from a cache would mislead.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    if engine.is_draining() {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    tracing::debug!(%method, path, status = response.status().as_u16(), "request");
-    response
+    routes.layer(middleware::from_fn_with_state(engine, request::observe))
 }

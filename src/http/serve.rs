@@ -1,20 +1,49 @@
 //! The connection loop: hyper's HTTP/1 builder by hand, which holds an idle stream in about half the memory of
-//! `axum::serve` and cuts slow headers off. Must not know any route.
+//! `axum::serve`, cuts slow heads and clients that stop reading, and bounds how many connections there are.
+//! Must not know any route.
 
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use super::client::Peer;
+use super::error::ApiError;
+use super::socket::Socket;
+use crate::meter::{self, OpenConnection};
 
 /// The pause after a failed accept: it fails again at once while no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A request's head of more bytes is refused, at the latest at twice as many, since hyper looks after each read; it takes
+/// at most 100 headers by itself. This also bounds what is kept ready to be
+/// written to a client that reads slowly.
+pub(super) const HEAD_LIMIT: usize = 32 * 1024;
+
+/// The most bytes that the system keeps for a client beyond what is on its way to it. Without it that grows to megabytes for
+/// a client that stops reading.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 64 * 1024;
+
+/// How many connections at once are told that there are too many; beyond it they are closed without a word.
+const REFUSALS: usize = 64;
+
+/// How long the request is waited for whose answer is that there are too many.
+const REFUSAL_TIME: Duration = Duration::from_secs(1);
 
 /// The settings of the connection loop.
 #[derive(Debug, Clone, Copy)]
@@ -23,11 +52,20 @@ pub struct ServeSettings {
     pub header_read_timeout: Duration,
     /// A peer that stops answering is noticed after about this long.
     pub dead_peer_timeout: Duration,
+    /// A client that reads nothing for this long, while there is something to read, is cut.
+    pub stall_limit: Duration,
+    /// Connections that may be open; more are refused.
+    pub max_connections: usize,
 }
 
 impl Default for ServeSettings {
     fn default() -> ServeSettings {
-        ServeSettings { header_read_timeout: Duration::from_secs(10), dead_peer_timeout: Duration::from_secs(60) }
+        ServeSettings {
+            header_read_timeout: Duration::from_secs(10),
+            dead_peer_timeout: Duration::from_secs(60),
+            stall_limit: Duration::from_secs(30),
+            max_connections: 100_000,
+        }
     }
 }
 
@@ -50,9 +88,11 @@ async fn accept(
     connections: TaskTracker,
     stop: CancellationToken,
 ) {
+    let places = Arc::new(Semaphore::new(settings.max_connections));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "could not accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -63,9 +103,20 @@ async fn accept(
             tracing::debug!(%error, "the connection ended before it was served");
             continue;
         }
-        let connection = serve_connection(stream, router.clone(), settings);
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            meter::connection_refused();
+            if let Ok(refusal) = refusals.clone().try_acquire_owned() {
+                connections.spawn(async move {
+                    refuse(stream).await;
+                    drop(refusal);
+                });
+            }
+            continue;
+        };
+        let connection = serve_connection(stream, peer, router.clone(), settings);
         let stop = stop.clone();
         connections.spawn(async move {
+            let _held = (place, OpenConnection::open());
             tokio::select! {
                 () = connection => {}
                 () = stop.cancelled() => {}
@@ -81,16 +132,36 @@ fn prepare(stream: &TcpStream, settings: ServeSettings) -> io::Result<()> {
     let probe = settings.dead_peer_timeout / 4;
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(settings.dead_peer_timeout / 2).with_interval(probe))?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_tcp_user_timeout(Some(settings.dead_peer_timeout))?;
+    {
+        socket.set_tcp_user_timeout(Some(settings.dead_peer_timeout))?;
+        socket.set_tcp_notsent_lowat(UNSENT)?;
+    }
     Ok(())
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, settings: ServeSettings) {
+async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: Router, settings: ServeSettings) {
+    let service = router.map_request(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        request
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_read_timeout)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .max_buf_size(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(Socket::new(stream, settings.stall_limit)), TowerToHyperService::new(service));
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection broke off");
     }
+}
+
+/// Says that there are too many connections, once the client has sent something: to close before would reset the
+/// connection, and the answer could get lost.
+async fn refuse(mut stream: TcpStream) {
+    let answer = async {
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).await?;
+        stream.write_all(&ApiError::TooManyConnections.into_bytes()).await?;
+        stream.shutdown().await
+    };
+    let _ = timeout(REFUSAL_TIME, answer).await;
 }

@@ -34,7 +34,10 @@ static COUNTS: LazyLock<Counts> = LazyLock::new(|| {
     let by_class = |name: &'static str| {
         let of_type = |one: &JobType| {
             let job_type = one.as_str();
-            Class::ALL.iter().map(|class| metrics::counter!(name, "job_type" => job_type, "class" => class.as_str())).collect()
+            Class::ALL
+                .iter()
+                .map(|class| metrics::counter!(name, "job_type" => job_type, "class" => class.as_str()))
+                .collect()
         };
         JobType::ALL.iter().map(of_type).collect::<Vec<_>>()
     };
@@ -192,10 +195,22 @@ impl Class {
         match code {
             "rate_limited" | "rate_limit_exceeded" | "rate_limit_error" | "overloaded_error" => Class::RateLimited,
             "upstream_timeout" | "timeout" | "timeout_error" | "attempt_timeout" => Class::Timeout,
-            "invalid_answer" | "invalid_stream" | "unexpected_content_type" | "unexpected_stop" | "no_data"
-            | "answer_too_large" | "stream_ended_early" | "refused" => Class::InvalidAnswer,
-            "missing_key" | "invalid_key" | "authentication_error" | "permission_error" | "billing_error"
-            | "no_credits" | "spend_limit_reached" | "enforced_spend_limit_reached" => Class::Account,
+            "invalid_answer"
+            | "invalid_stream"
+            | "unexpected_content_type"
+            | "unexpected_stop"
+            | "no_data"
+            | "answer_too_large"
+            | "stream_ended_early"
+            | "refused" => Class::InvalidAnswer,
+            "missing_key"
+            | "invalid_key"
+            | "authentication_error"
+            | "permission_error"
+            | "billing_error"
+            | "no_credits"
+            | "spend_limit_reached"
+            | "enforced_spend_limit_reached" => Class::Account,
             "needs_brand_intelligence" | "no_ads" | "no_ads_in_range" | "nothing_known" => Class::Input,
             "database_refused" => Class::Database,
             "internal" | "unreadable" | "client_setup" => Class::Internal,
@@ -224,7 +239,8 @@ mod tests {
 
     #[test]
     fn a_reason_is_classed_by_who_can_do_something_about_it() {
-        let failed = |code: &str| Action::Attempt(1, Report::Fail(Failure { message: String::new(), code: code.to_owned() }));
+        let failed =
+            |code: &str| Action::Attempt(1, Report::Fail(Failure { message: String::new(), code: code.to_owned() }));
         assert_eq!(Class::of(&failed("no_credits")), Class::Account);
         assert_eq!(Class::of(&failed("needs_brand_intelligence")), Class::Input);
         assert_eq!(Class::of(&failed("a code of the upstream's own")), Class::Upstream);

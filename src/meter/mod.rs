@@ -14,6 +14,7 @@ mod process;
 mod queue;
 mod requests;
 mod streams;
+mod webhooks;
 
 pub use connections::{OpenConnection, connection_refused, connection_stalled};
 pub use jobs::{AttemptUnderWay, StartRefusal, attempt_ended, claimed, committed, start_refused, step_took};
@@ -22,6 +23,7 @@ pub use process::read_process;
 pub use queue::{queue_read, queue_unread};
 pub use requests::{Poll, polled, request_answered};
 pub use streams::{OpenStream, StreamEnd, StreamKind, StreamRefusal, stream_refused};
+pub use webhooks::{WebhookCall, webhook_called};
 
 /// Begins to count; what was counted before through the facade alone is lost. Once for a process, however many servers
 /// it runs. Series whose labels are known begin at 0, since a scraper does not see the rise of one that appears with it.
@@ -33,7 +35,8 @@ pub fn start() {
     queue::register();
     requests::register();
     streams::register();
-    names::register_upstreams();
+    webhooks::register();
+    names::register();
     metrics::gauge!(names::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 

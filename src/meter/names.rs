@@ -1,5 +1,5 @@
 //! The name, kind and meaning of everything that `/metrics` shows.
-//! Must not count anything, but for the zeros of the upstreams, which keep their own counters.
+//! Must not count anything, but for the zeros of those who keep their own counters.
 
 pub(super) const BUILD_INFO: &str = "jobcast_build_info";
 
@@ -39,6 +39,9 @@ pub(super) const CONNECTIONS_OPEN: &str = "jobcast_connections_open";
 pub(super) const CONNECTIONS_REFUSED: &str = "jobcast_connections_refused_total";
 pub(super) const CONNECTIONS_STALLED: &str = "jobcast_connections_stalled_total";
 
+const RELAYED_EVENTS: &str = "jobcast_relayed_events_total";
+pub(super) const WEBHOOKS: &str = "jobcast_webhooks_total";
+
 const UPSTREAM_CALLS: &str = "jobcast_upstream_calls_total";
 const CLAUDE_TOKENS: &str = "jobcast_claude_tokens_total";
 const FOREPLAY_CREDITS: &str = "jobcast_foreplay_credits_total";
@@ -70,10 +73,11 @@ const COUNTERS: &[(&str, &str)] = &[
     (STATUS_POLLS, "Requests for a job's status: the fallback where streams do not get through"),
     (CONNECTIONS_REFUSED, "Connections that were refused because as many are open as may be"),
     (CONNECTIONS_STALLED, "Connections that were cut because their client had stopped reading"),
+    (WEBHOOKS, "Calls to the webhooks of jobs that are over, by what came of them"),
     (UPSTREAM_CALLS, "Calls to the upstream APIs, by how they ended"),
     (CLAUDE_TOKENS, "Claude's tokens, by what they were used for"),
     (FOREPLAY_CREDITS, "Credits of the ad library that were used up"),
-    ("jobcast_relayed_events_total", "Events of other instances that viewers here were shown, by how they were found"),
+    (RELAYED_EVENTS, "Events of other instances that viewers here were shown, by how they were found"),
     (PROCESS_CPU, "CPU time of this process, user and system, in seconds"),
 ];
 
@@ -127,8 +131,12 @@ pub(super) fn describe() {
     }
 }
 
-/// The upstream clients import nothing of the crate, so their counters begin here.
-pub(super) fn register_upstreams() {
+/// The upstream clients import nothing of the crate, so their counters begin here, and so does that of the relay, which
+/// only a shared database has.
+pub(super) fn register() {
+    for learnt_by in ["notice", "poll"] {
+        metrics::counter!(RELAYED_EVENTS, "learnt_by" => learnt_by).absolute(0);
+    }
     for upstream in ["gtm", "foreplay", "claude"] {
         for outcome in ["ok", "refused", "rate_limited", "unavailable", "timeout", "invalid_answer", "cancelled"] {
             metrics::counter!(UPSTREAM_CALLS, "upstream" => upstream, "outcome" => outcome).absolute(0);

@@ -31,7 +31,7 @@ static COUNTS: LazyLock<Counts> = LazyLock::new(|| {
 });
 
 const KINDS: [&str; 2] = ["job", "brand"];
-const REFUSALS: [&str; 3] = ["all", "address", "caller"];
+const REFUSALS: [&str; 3] = ["all", "address", "token"];
 const ENDS: [&str; 5] = ["over", "drained", "expired", "failed", "left"];
 
 pub(super) fn register() {
@@ -63,8 +63,8 @@ pub enum StreamRefusal {
     All,
     /// That of one client address.
     Address,
-    /// That of one caller, by its token.
-    Caller,
+    /// That of one token.
+    Token,
 }
 
 /// Why a stream ended.

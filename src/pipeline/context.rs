@@ -35,12 +35,7 @@ pub struct Context {
 
 impl Context {
     /// The view of this attempt of a job of the defined type.
-    pub fn new(
-        job: &Job,
-        definition: &'static Definition,
-        event_log: EventLog,
-        store: Arc<dyn Store>,
-    ) -> Context {
+    pub fn new(job: &Job, definition: &'static Definition, event_log: EventLog, store: Arc<dyn Store>) -> Context {
         Context { job_id: job.id, brand_id: job.brand_id, attempt: job.attempt, definition, event_log, store }
     }
 

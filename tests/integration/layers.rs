@@ -25,9 +25,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("doctor", &["config", "store", "upstream"]),
     ("health", &["config"]),
     ("watch", &["config", "job", "access", "upstream"]),
+    ("traces", &[]),
     ("lib", &[]),
     // `upstream` for the rules about addresses of users, which `main` sets for the demo.
-    ("main", &["app", "config", "demo", "doctor", "health", "upstream", "watch"]),
+    ("main", &["app", "config", "demo", "doctor", "health", "traces", "upstream", "watch"]),
 ];
 
 /// In which modules a driver crate may be named.
@@ -35,7 +36,7 @@ const DRIVERS: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("dashmap", &["hub"]),
     ("broadcast", &["hub"]),
-    ("reqwest", &["upstream", "demo", "health", "watch"]),
+    ("reqwest", &["upstream", "demo", "health", "traces", "watch"]),
     ("axum", &["http", "app", "demo"]),
     ("hyper", &["http", "demo"]),
     ("jsonwebtoken", &["access"]),

@@ -3,6 +3,7 @@
 // Clippy's allow-unwrap-in-tests covers functions marked #[test], not what they call.
 #![allow(clippy::unwrap_used)]
 
+mod abuse;
 mod access;
 mod attempts;
 mod bad_input;
@@ -29,9 +30,11 @@ mod layers;
 mod limits;
 mod locked_file;
 mod main_job;
+mod metrics;
 mod operations;
 mod origin;
 mod outage;
+mod requests;
 mod resume;
 mod stop;
 mod store;

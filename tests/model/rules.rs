@@ -105,6 +105,7 @@ fn real(job: writing::Job) -> Job {
         job_type: JobType::BrandIntelligence,
         input_data: json!({}),
         idempotency_key: None,
+        webhook_url: None,
         estimated_duration: 90,
         total_steps: 3,
         max_retries: u32::from(max_retries()),

@@ -11,7 +11,7 @@ use jobcast::app::{App, AppOptions, Stop};
 use jobcast::config::{Cli, Config};
 use jobcast::engine::{Engine, EngineSettings};
 use jobcast::event_log::EventLog;
-use jobcast::http::{self, ApiSettings, ServeSettings};
+use jobcast::http::{self, ApiSettings, Proxy, ServeSettings};
 use jobcast::job::JobId;
 use jobcast::pipeline::Registry;
 use jobcast::store::Store;
@@ -79,6 +79,9 @@ async fn serve_stream(
     let settings = ApiSettings {
         keep_alive: Duration::from_secs(15),
         max_streams: 100_000,
+        max_streams_per_address: 100_000,
+        max_starts_per_minute: 1_000_000,
+        proxy: Proxy::None,
         drain_spread: Duration::from_secs(3),
         simulated: false,
         keys: None,

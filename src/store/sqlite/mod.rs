@@ -14,8 +14,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use uuid::Uuid;
 
 use super::{
-    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Position, Queue, StepDuration, Store, StoreError,
-    StoreSettings, StoredJob, WebhookClaim, WebhookOutcome, migrations, nul::replace_nul,
+    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Position, Queue, StepDuration, Store,
+    StoreError, StoreSettings, StoredJob, WebhookClaim, WebhookOutcome, migrations, nul::replace_nul,
 };
 use crate::event::{Event, Seq, Subject};
 use crate::job::{Attempt, BrandId, JobId, JobType};

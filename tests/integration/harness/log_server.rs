@@ -7,7 +7,7 @@ use jobcast::access::{AuthSecret, Keys, Origins};
 use jobcast::engine::{Engine, EngineSettings, EngineTasks};
 use jobcast::event::Seq;
 use jobcast::event_log::EventLog;
-use jobcast::http::{self, ApiSettings, ServeSettings};
+use jobcast::http::{self, ApiSettings, OpenStreams, Proxy, ServeSettings};
 use jobcast::hub::Hub;
 use jobcast::job::{BrandId, JobId, JobType, NewJob};
 use jobcast::pipeline::{Pipeline, Registry};
@@ -24,6 +24,8 @@ use super::{Client, DEADLINE, SECRET};
 pub struct LogServer {
     pub url: Url,
     pub event_log: EventLog,
+    /// The event streams that are open on it.
+    pub streams: OpenStreams,
     _tasks: EngineTasks,
     _serving: AbortOnDropHandle<()>,
 }
@@ -36,15 +38,26 @@ impl LogServer {
 
     /// The same, asking for tokens signed with [`SECRET`].
     pub async fn asking_for_tokens(store: Arc<dyn Store>) -> LogServer {
-        LogServer::with(store, Vec::new(), Some(Arc::new(Keys::new(&AuthSecret::new(SECRET), None)))).await
+        let keys = Keys::new(&AuthSecret::new(SECRET), None);
+        LogServer::with(store, Vec::new(), Some(Arc::new(keys)), ServeSettings::default()).await
+    }
+
+    /// The same with other settings of its connections.
+    pub async fn serving(store: Arc<dyn Store>, connections: ServeSettings) -> LogServer {
+        LogServer::with(store, Vec::new(), None, connections).await
     }
 
     /// The same with pipelines of the test's own.
     pub async fn running(store: Arc<dyn Store>, pipelines: Vec<Arc<dyn Pipeline>>) -> LogServer {
-        LogServer::with(store, pipelines, None).await
+        LogServer::with(store, pipelines, None, ServeSettings::default()).await
     }
 
-    async fn with(store: Arc<dyn Store>, pipelines: Vec<Arc<dyn Pipeline>>, keys: Option<Arc<Keys>>) -> LogServer {
+    async fn with(
+        store: Arc<dyn Store>,
+        pipelines: Vec<Arc<dyn Pipeline>>,
+        keys: Option<Arc<Keys>>,
+        connections: ServeSettings,
+    ) -> LogServer {
         let (event_log, _) = EventLog::start(store.clone(), Hub::default());
         let settings = EngineSettings {
             max_concurrent_jobs: 1,
@@ -57,6 +70,9 @@ impl LogServer {
         let settings = ApiSettings {
             keep_alive: Duration::from_secs(15),
             max_streams: 10_000,
+            max_streams_per_address: 10_000,
+            max_starts_per_minute: 10_000,
+            proxy: Proxy::None,
             drain_spread: Duration::from_millis(50),
             simulated: false,
             keys,
@@ -64,10 +80,10 @@ impl LogServer {
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-        let (router, _) = http::router(engine, settings);
-        let serving = http::serve(listener, router, ServeSettings::default(), CancellationToken::new());
+        let (router, streams) = http::router(engine, settings);
+        let serving = http::serve(listener, router, connections, CancellationToken::new());
         let serving = AbortOnDropHandle::new(tokio::spawn(serving));
-        LogServer { url, event_log, _tasks: tasks, _serving: serving }
+        LogServer { url, event_log, streams, _tasks: tasks, _serving: serving }
     }
 
     pub fn client(&self) -> Client {

@@ -70,6 +70,9 @@ pub fn flags(database_url: &str, stand_ins: &StandIns) -> Vec<String> {
         ("--foreplay-api-key", "another-key-for-tests".to_owned()),
         // None, whatever the developer's environment holds; a later flag wins.
         ("--auth-secret", String::new()),
+        // All clients of a test come from one address, and some start hundreds of jobs for one brand.
+        ("--max-streams-per-address", "100000".to_owned()),
+        ("--max-starts-per-minute", "100000".to_owned()),
     ];
     pairs.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use jobcast::event::Subject;
 use jobcast::job::{Attempt, BrandId, Job, JobId, JobType, NewJob};
-use jobcast::store::{Claim, Claimed, Committed, StepDuration, Store, StoreError, StoreSettings};
+use jobcast::store::{Claim, Claimed, Committed, Queue, StepDuration, Store, StoreError, StoreSettings};
 use jobcast::write::{Action, Failure, JobResult, Progress, Refusal, Report, ResultRow, ResultTable, Write};
 use serde_json::json;
 use uuid::Uuid;

@@ -16,6 +16,7 @@ on_both_databases!(
     step_durations_are_those_of_the_latest_completed_jobs,
     a_removed_job_takes_its_events_and_outputs_along,
     a_closed_store_is_unavailable,
+    the_queue_is_what_waits_and_what_runs,
 );
 
 async fn pages_hold_every_job_once_also_with_equal_times(database: TestDatabase) {
@@ -161,4 +162,20 @@ async fn a_closed_store_is_unavailable(database: TestDatabase) {
     }
     let reopened = database.store(settings()).await;
     assert_eq!(stored(&*reopened, job.id).await, job);
+}
+
+async fn the_queue_is_what_waits_and_what_runs(database: TestDatabase) {
+    let store = database.store(settings()).await;
+    assert_eq!(store.queue().await.unwrap(), Queue::default());
+    let cancelled = created(&*store, brand()).await.id;
+    commit_one(&*store, Write { job_id: cancelled, action: Action::Cancel }).await.unwrap();
+    let job = processing(&*store).await;
+    created(&*store, brand()).await;
+    let queue = store.queue().await.unwrap();
+    assert_eq!((queue.pending, queue.processing), (1, 1));
+    assert!(Duration::ZERO < queue.waiting && queue.waiting < HOUR, "{queue:?}");
+    claim_all(&*store).await;
+    commit_one(&*store, report(job.id, job.attempt, Report::Retry(failure(), HOUR))).await.unwrap();
+    let queue = store.queue().await.unwrap();
+    assert_eq!(queue, Queue { pending: 1, processing: 1, waiting: Duration::ZERO }, "what must wait is not overdue");
 }
