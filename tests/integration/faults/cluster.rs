@@ -240,7 +240,8 @@ fn a_server_ends_with_a_test_that_is_killed() {
     use std::os::unix::process::ExitStatusExt;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_owned();
-    let mut server = Command::new("sleep").arg("600").spawn().unwrap();
+    // A shell that starts the tests in the background lets them ignore this signal.
+    let mut server = Command::new("env").args(["--default-signal=QUIT", "sleep", "600"]).spawn().unwrap();
     std::fs::create_dir(path.join("data")).unwrap();
     std::fs::write(path.join("data/postmaster.pid"), format!("{}\n/data\n", server.id())).unwrap();
     drop(Guard::over(&path));
