@@ -11,8 +11,10 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
 use rand::RngExt;
+use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Watches;
@@ -45,7 +47,7 @@ pub(super) fn open(
     watches: Watches,
     subject: Subject,
     cursor: Seq,
-    sync: &str,
+    sync: &impl Serialize,
 ) -> Result<Response, ApiError> {
     let first = first_frame(cursor, sync);
     if api.engine.is_draining() {
@@ -116,21 +118,15 @@ impl AskedFor {
 }
 
 /// How the stream goes on from what the reader has.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Resume {
+    /// From the first event on.
     Start,
+    /// Behind the reader's cursor.
     Exact,
+    /// From the first event on, since the cursor was unknown: what the reader has is to be forgotten.
     Reset,
-}
-
-impl Resume {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Resume::Start => "start",
-            Resume::Exact => "exact",
-            Resume::Reset => "reset",
-        }
-    }
 }
 
 /// The bytes of a stream.
@@ -203,10 +199,16 @@ async fn drained(api: &Api) {
     tokio::time::sleep(spread).await;
 }
 
-fn first_frame(cursor: Seq, sync: &str) -> Bytes {
+fn first_frame(cursor: Seq, sync: &impl Serialize) -> Bytes {
     let fifth = RETRY_MILLISECONDS / 5;
     let retry = rand::rng().random_range(RETRY_MILLISECONDS - fifth..=RETRY_MILLISECONDS + fifth);
-    Bytes::from(format!("retry: {retry}\nid: {cursor}\nevent: sync\ndata: {sync}\n\n"))
+    Bytes::from(sync_frame(retry, cursor, sync))
+}
+
+/// The first frame of a stream whose reader is to come back after so many milliseconds.
+pub(super) fn sync_frame(retry: u32, cursor: Seq, sync: &impl Serialize) -> String {
+    let sync = serde_json::to_string(sync).expect("a sync has string keys and finite numbers only");
+    format!("retry: {retry}\nid: {cursor}\nevent: sync\ndata: {sync}\n\n")
 }
 
 /// The last frame of a stream that ends before its subject does: when to come back, to another instance or with another
