@@ -50,12 +50,16 @@ pub(super) fn wait() -> Parameter {
 }
 
 pub(super) fn last_event_id_header() -> Parameter {
-    header("Last-Event-ID", "The id of the last event that the reader has. Wins over the query.", digits("^[0-9]*$"))
+    header(
+        "Last-Event-ID",
+        "The id of the last event that the reader has. Wins over the query.",
+        text().pattern(Some("^[0-9]*$")),
+    )
 }
 
 pub(super) fn last_event_id() -> Parameter {
     let about = "The same where no header can be sent; `tail` skips history.";
-    query("last_event_id", about, digits("^([0-9]+|tail)$"))
+    query("last_event_id", about, text().pattern(Some("^([0-9]+|tail)$")))
 }
 
 pub(super) fn brand_filter() -> Parameter {
@@ -72,7 +76,11 @@ pub(super) fn limit() -> Parameter {
 }
 
 pub(super) fn cursor() -> Parameter {
-    query("cursor", "The `next_cursor` of the page before.", digits("^[0-9]+_[0-9a-f-]{36}$"))
+    query(
+        "cursor",
+        "The `next_cursor` of the page before.",
+        text().pattern(Some("^[0-9]{1,17}_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")),
+    )
 }
 
 /// A header of a call that this server makes.
@@ -101,10 +109,6 @@ fn parameter(place: ParameterIn, name: &str, about: &str, schema: impl Into<RefO
 
 fn whole_number(minimum: u32, maximum: u32) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(minimum)).maximum(Some(maximum))
-}
-
-fn digits(pattern: &str) -> ObjectBuilder {
-    text().pattern(Some(pattern))
 }
 
 /// An id.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use utoipa::openapi::{Components, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{example, start};
+use super::{example, start, streams};
 use crate::event::{EventData, EventDetail, EventName};
 use crate::http::error_body::ErrorBody;
 use crate::http::wire::{BrandSyncEvent, Health, JobAnswer, JobPage, JobResult, JobTypes, StartedJob, SyncEvent};
@@ -26,6 +26,7 @@ pub(super) fn add_to(components: &mut Components) {
     for (name, schema) in EventName::ALL.into_iter().zip(events()) {
         components.schemas.insert(event_schema(name), schema.into());
     }
+    streams::add_to(components);
     example::add_to(components);
 }
 

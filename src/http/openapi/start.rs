@@ -130,9 +130,10 @@ fn member(kind: &InputKind) -> ObjectBuilder {
     }
 }
 
+/// `url` as WHATWG has it, which takes more than the `uri` of JSON Schema.
 fn web_address(schema: ObjectBuilder) -> ObjectBuilder {
     schema
-        .format(Some(SchemaFormat::Custom("uri".to_owned())))
+        .format(Some(SchemaFormat::Custom("url".to_owned())))
         .pattern(Some("^https?://"))
         .max_length(Some(LONGEST_URL))
 }

@@ -1,10 +1,10 @@
 //! The two event streams, in the document.
 //! Must not describe what a job is; the schemas do.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use utoipa::openapi::HttpMethod::Get;
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::{ContentBuilder, ObjectBuilder};
+use utoipa::openapi::{Components, ContentBuilder, ObjectBuilder, OneOfBuilder, Ref, Type};
 
 use super::operation::{Access, Route, header, text};
 use super::schemas::event_schema;
@@ -14,8 +14,9 @@ use crate::http::error::ApiError;
 
 pub(super) const TAG: &str = "streams";
 
-/// Where a stream's content says which schema the data of each event has: OpenAPI 3.1 has no words for it.
-pub(super) const EVENT_SCHEMAS: &str = "x-event-schemas";
+/// The names of the schemas of their frames.
+pub(super) const JOB_FRAME: &str = "JobFrame";
+const BRAND_FRAME: &str = "BrandFrame";
 
 pub(super) fn operations() -> Vec<Route> {
     vec![of_job(), of_brand()]
@@ -30,7 +31,7 @@ fn of_job() -> Route {
         .parameter(parameters::job_id())
         .parameter(parameters::last_event_id_header())
         .parameter(parameters::last_event_id())
-        .answer(200, stream("SyncEvent", Some(example::stream_of_a_job())))
+        .answer(200, stream(JOB_FRAME, Some(example::stream_of_a_job())))
         .answer(204, ResponseBuilder::new().description(over))
         .errors([errors::query(), unknown_cursor(), errors::unknown_job()])
         .errors(too_many())
@@ -47,7 +48,7 @@ fn of_brand() -> Route {
         .parameter(parameters::brand_id())
         .parameter(parameters::last_event_id_header())
         .parameter(parameters::last_event_id())
-        .answer(200, stream("BrandSyncEvent", None))
+        .answer(200, stream(BRAND_FRAME, None))
         .errors([
             errors::query(),
             unknown_cursor(),
@@ -63,24 +64,48 @@ const COMMON: &str = "Then comes every event after the reader's cursor, in order
                       silence. A stream may end at any time, when the server stops or the token expires: come back with the \
                       last id.";
 
-fn stream(sync: &str, example: Option<String>) -> ResponseBuilder {
-    let named = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
-    let mut schemas = Map::from_iter([("sync".to_owned(), named(sync))]);
-    schemas.extend(EventName::ALL.map(|name| (name.as_str().to_owned(), named(&event_schema(name)))));
-    let frames = text().description(Some(
-        "Frames of `id`, `event` and `data` (WHATWG HTML, \"Server-sent events\"); `data` is one line of JSON, in the schema that \
-         `x-event-schemas` names for the event.",
-    ));
-    let content = ContentBuilder::new()
-        .schema(Some(frames))
-        .example(example.map(Value::String))
-        .extensions(Some([(EVENT_SCHEMAS, Value::Object(schemas))].into_iter().collect()));
-    let one_of = |value: &str| -> ObjectBuilder { text().enum_values(Some([value])) };
+/// The content's schema is that of one frame, as OpenAPI 3.2 has it for streams in `itemSchema`: 3.1 leaves open what a schema
+/// of something that is no JSON describes.
+fn stream(frame: &str, example: Option<String>) -> ResponseBuilder {
+    let content =
+        ContentBuilder::new().schema(Some(Ref::from_schema_name(frame))).example(example.map(Value::String)).build();
+    let one_of = |value: &str| text().enum_values(Some([value]));
     ResponseBuilder::new()
-        .description("The stream.")
-        .content("text/event-stream", content.build())
+        .description("The stream; the schema is that of each of its frames.")
+        .content("text/event-stream", content)
         .header("Cache-Control", header("Never kept.", one_of("no-cache, no-transform")))
         .header("X-Accel-Buffering", header("Proxies must not hold it back.", one_of("no")))
+}
+
+/// The frames of the streams, with the schema of each event's data.
+pub(super) fn add_to(components: &mut Components) {
+    for (name, sync) in [(JOB_FRAME, "SyncEvent"), (BRAND_FRAME, "BrandSyncEvent")] {
+        let about =
+            "One frame of a stream (WHATWG HTML, \"Server-sent events\"): its fields, and in `data` one line of JSON.";
+        let frames = OneOfBuilder::new().description(Some(about)).item(frame("sync", sync.to_owned()));
+        let frames = EventName::ALL
+            .into_iter()
+            .fold(frames, |frames, event| frames.item(frame(event.as_str(), event_schema(event))));
+        components.schemas.insert(name.to_owned(), frames.into());
+    }
+}
+
+fn frame(event: &str, schema: String) -> ObjectBuilder {
+    let data = text().content_media_type("application/json").content_schema(Some(Ref::from_schema_name(schema)));
+    let frame = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("id", text().pattern(Some("^[0-9]+$")).description(Some("The cursor of a reader that has it.")))
+        .required("id")
+        .property("event", text().enum_values(Some([event])))
+        .required("event")
+        .property("data", data)
+        .required("data");
+    if event != "sync" {
+        return frame;
+    }
+    let about = "How long to wait before coming back, in milliseconds.";
+    let retry = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).description(Some(about));
+    frame.property("retry", retry).required("retry")
 }
 
 fn unknown_cursor() -> ApiError {

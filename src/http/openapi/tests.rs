@@ -145,10 +145,13 @@ fn every_event_has_a_schema_and_an_example_of_it() {
     let document = value(true);
     let content = "/paths/~1api~1jobs~1{id}~1events/get/responses/200/content/text~1event-stream";
     let content = document.pointer(content).unwrap();
-    let schemas = content[streams::EVENT_SCHEMAS].as_object().unwrap();
-    assert_eq!(schemas.len(), crate::event::EventName::ALL.len() + 1);
-    for (name, reference) in schemas {
-        let schema = document.pointer(reference["$ref"].as_str().unwrap().strip_prefix('#').unwrap()).unwrap();
+    assert_eq!(content["schema"]["$ref"], format!("#/components/schemas/{}", streams::JOB_FRAME));
+    let frames = document["components"]["schemas"][streams::JOB_FRAME]["oneOf"].as_array().unwrap();
+    assert_eq!(frames.len(), crate::event::EventName::ALL.len() + 1);
+    for frame in frames {
+        let name = frame["properties"]["event"]["enum"][0].as_str().unwrap();
+        let target = frame["properties"]["data"]["contentSchema"]["$ref"].as_str().unwrap();
+        let schema = document.pointer(target.strip_prefix('#').unwrap()).unwrap();
         assert_eq!(schema["type"], "object", "{name}");
         if name == "sync" {
             continue;
