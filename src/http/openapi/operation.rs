@@ -43,8 +43,7 @@ pub(super) struct Route {
 impl Route {
     /// `id` names the operation in clients that are generated.
     pub(super) fn new(method: HttpMethod, path: &'static str, id: &str, tag: &str, access: Access) -> Route {
-        let operation =
-            OperationBuilder::new().operation_id(Some(id)).tag(tag).parameter_ref(parameter(REQUEST_ID_PARAMETER));
+        let operation = OperationBuilder::new().operation_id(Some(id)).tag(tag);
         Route { path, method, operation, access, errors: errors::anywhere() }
     }
 
@@ -81,6 +80,7 @@ impl Route {
         for (status, answer) in errors::answers(&errors) {
             operation = operation.response(status.as_str(), with_request_id(answer));
         }
+        operation = operation.parameter_ref(parameter(REQUEST_ID_PARAMETER));
         for requirement in requirements(access, asks_for_tokens) {
             operation = operation.security(requirement);
         }

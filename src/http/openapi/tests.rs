@@ -183,8 +183,3 @@ fn members_of_answers_are_always_there() {
         assert_eq!(properties.len(), required.len(), "{name}: {schema}");
     }
 }
-
-#[test]
-fn tmp_dump() {
-    std::fs::write("/tmp/tgt/openapi/doc.json", document(true).to_pretty_json().unwrap()).unwrap();
-}
