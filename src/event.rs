@@ -7,9 +7,10 @@ use std::str::FromStr;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::job::{BrandId, Job, JobId, UnknownName};
+use crate::job::{BrandId, Job, JobId, JobStatus, UnknownName};
 
 /// An event's position in its job, from 1; 0 stands before the first. A cursor is the last seq that a reader has.
 pub type Seq = i64;
@@ -47,7 +48,7 @@ impl Event {
             job_id: job.id,
             seq: job.last_seq,
             at: instant(at),
-            status: job.status.as_str(),
+            status: job.status,
             progress: job.progress,
             current_step: &job.current_step,
             step: job.step,
@@ -144,7 +145,7 @@ impl OpenDelta {
 }
 
 /// What an event adds to the fields that every event has.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum EventDetail {
     /// The job was created, or put back by a user's retry.
@@ -154,6 +155,7 @@ pub enum EventDetail {
     /// A step began or moved.
     Progress {
         /// What the upstream said: page, url, counts; an object.
+        #[schema(value_type = HashMap<String, Value>)]
         detail: Value,
     },
     /// A piece of model output.
@@ -166,6 +168,7 @@ pub enum EventDetail {
         /// Why it failed.
         error: String,
         /// When the next attempt may begin.
+        #[schema(format = DateTime)]
         next_attempt_at: String,
     },
     /// The job is done.
@@ -173,9 +176,11 @@ pub enum EventDetail {
         /// The row that it created.
         result_id: Uuid,
         /// Where its result is.
+        #[schema(format = "uri-reference")]
         result_url: String,
         /// What the job used of paid upstreams: tokens, an estimate of their cost, credits.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = HashMap<String, Value>)]
         usage: Option<Value>,
     },
     /// The job was given up.
@@ -204,18 +209,31 @@ impl EventDetail {
     }
 }
 
-#[derive(Serialize)]
-struct EventData<'a> {
+/// The data of an event: the fields that every event has, and what it adds.
+#[derive(Serialize, ToSchema)]
+pub struct EventData<'a> {
+    #[schema(value_type = Uuid)]
     job_id: JobId,
+    /// Its position in its job, from 1; the id of the frame in the stream of a job.
+    #[schema(value_type = i64, minimum = 1)]
     seq: Seq,
+    /// When it was recorded.
+    #[schema(format = DateTime)]
     at: String,
-    status: &'static str,
+    /// That of the job after it.
+    status: JobStatus,
+    /// Percent done; never goes down within an attempt.
+    #[schema(minimum = 0, maximum = 100)]
     progress: u8,
+    /// What is going on, for a person.
     current_step: &'a str,
+    /// The number of the current step, from 1; 0 before the first.
     step: u32,
     total_steps: u32,
+    /// The number of the latest attempt; 0 before the first.
     attempt: u32,
     #[serde(flatten)]
+    #[schema(ignore)]
     detail: &'a EventDetail,
 }
 

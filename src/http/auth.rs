@@ -17,7 +17,7 @@ use crate::job::JobId;
 use crate::write::Refusal;
 
 /// The name of a token in a query.
-const ACCESS_TOKEN: &str = "access_token";
+pub(super) const ACCESS_TOKEN: &str = "access_token";
 
 /// A caller with any good token.
 pub(super) struct Knows;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::error::ApiError;
 
 /// The largest body, in bytes.
-const LIMIT: usize = 64 * 1024;
+pub(super) const LIMIT: usize = 64 * 1024;
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -20,6 +20,11 @@ pub(super) async fn page(headers: HeaderMap) -> Result<Response, ApiError> {
     serve("index.html", &headers)
 }
 
+/// The page that shows the OpenAPI document.
+pub(super) async fn docs(headers: HeaderMap) -> Result<Response, ApiError> {
+    serve("docs.html", &headers)
+}
+
 pub(super) async fn asset(uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
     // As it was sent: no file has a name that needs decoding.
     serve(uri.path().trim_start_matches("/static/"), &headers)

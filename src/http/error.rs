@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 
+use super::error_body::{ErrorBody, ErrorCode};
 use super::request::{REQUEST_ID, new_id};
 use super::serve::HEAD_LIMIT;
 use crate::access::{BadToken, Scope};
@@ -74,19 +74,6 @@ pub(super) enum TokenProblem {
     Bad(BadToken),
 }
 
-#[derive(Serialize)]
-struct ErrorBody {
-    success: bool,
-    error: String,
-    code: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<JobStatus>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_message: Option<String>,
-}
-
 impl ApiError {
     pub(super) fn malformed(message: impl Into<String>) -> ApiError {
         ApiError::Malformed { field: None, message: message.into() }
@@ -105,48 +92,52 @@ impl ApiError {
     }
 
     /// The status, the stable code and, where waiting helps, after how many seconds.
-    fn answer(&self) -> (StatusCode, &'static str, Option<u32>) {
+    pub(super) fn answer(&self) -> (StatusCode, ErrorCode, Option<u32>) {
         match self {
-            ApiError::Malformed { .. } => (StatusCode::BAD_REQUEST, "malformed", None),
-            ApiError::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout", None),
-            ApiError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", None),
-            ApiError::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", None),
-            ApiError::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_input", None),
+            ApiError::Malformed { .. } => (StatusCode::BAD_REQUEST, ErrorCode::Malformed, None),
+            ApiError::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, ErrorCode::BodyTimeout, None),
+            ApiError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge, None),
+            ApiError::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType, None),
+            ApiError::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::InvalidInput, None),
             ApiError::UnknownJob { .. } | ApiError::UnknownBrand { .. } | ApiError::UnknownRoute { .. } => {
-                (StatusCode::NOT_FOUND, "not_found", None)
+                (StatusCode::NOT_FOUND, ErrorCode::NotFound, None)
             }
-            ApiError::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "unauthorized", None),
-            ApiError::MissingScope { .. } | ApiError::BoundToAJob => (StatusCode::FORBIDDEN, "forbidden", None),
-            ApiError::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", None),
-            ApiError::NoResult { .. } => (StatusCode::CONFLICT, "no_result", None),
-            ApiError::NotHttp => (StatusCode::BAD_REQUEST, "malformed", None),
-            ApiError::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", None),
-            ApiError::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, "too_many_connections", Some(5)),
-            ApiError::TooManyStreams { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", Some(5)),
-            ApiError::TooManyOfClient { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_streams", Some(5)),
+            ApiError::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, None),
+            ApiError::MissingScope { .. } | ApiError::BoundToAJob => {
+                (StatusCode::FORBIDDEN, ErrorCode::Forbidden, None)
+            }
+            ApiError::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, None),
+            ApiError::NoResult { .. } => (StatusCode::CONFLICT, ErrorCode::NoResult, None),
+            ApiError::NotHttp => (StatusCode::BAD_REQUEST, ErrorCode::Malformed, None),
+            ApiError::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode::HeadTooLarge, None),
+            ApiError::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooManyConnections, Some(5)),
+            ApiError::TooManyStreams { .. } => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooManyStreams, Some(5)),
+            ApiError::TooManyOfClient { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyStreams, Some(5)),
             ApiError::TooManyStarts { wait, .. } => {
-                (StatusCode::TOO_MANY_REQUESTS, "rate_limited", Some(whole_seconds(*wait)))
+                (StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, Some(whole_seconds(*wait)))
             }
-            ApiError::Engine(EngineError::InvalidInput(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_input", None),
+            ApiError::Engine(EngineError::InvalidInput(_)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::InvalidInput, None)
+            }
             ApiError::Engine(EngineError::MissingKey { .. }) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "missing_key", Some(60))
+                (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::MissingKey, Some(60))
             }
-            ApiError::Engine(EngineError::Draining) => (StatusCode::SERVICE_UNAVAILABLE, "draining", Some(1)),
+            ApiError::Engine(EngineError::Draining) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Draining, Some(1)),
             ApiError::Engine(EngineError::Store(StoreError::Unavailable(_))) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", Some(2))
+                (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::DatabaseUnavailable, Some(2))
             }
             ApiError::Engine(EngineError::Store(StoreError::Rejected(_))) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal", None)
+                (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, None)
             }
             ApiError::Engine(EngineError::Refused(refusal)) => match refusal {
-                Refusal::NotFound => (StatusCode::NOT_FOUND, "not_found", None),
+                Refusal::NotFound => (StatusCode::NOT_FOUND, ErrorCode::NotFound, None),
                 Refusal::WrongState { .. } | Refusal::Fenced { .. } | Refusal::LeaseHeld { .. } => {
-                    (StatusCode::CONFLICT, "wrong_state", None)
+                    (StatusCode::CONFLICT, ErrorCode::WrongState, None)
                 }
-                Refusal::NotOurs => (StatusCode::CONFLICT, "not_ours", None),
-                Refusal::QueueFull { .. } => (StatusCode::TOO_MANY_REQUESTS, "queue_full", Some(10)),
-                Refusal::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", None),
-                Refusal::UnknownBrand => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_brand", None),
+                Refusal::NotOurs => (StatusCode::CONFLICT, ErrorCode::NotOurs, None),
+                Refusal::QueueFull { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::QueueFull, Some(10)),
+                Refusal::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::IdempotencyKeyReused, None),
+                Refusal::UnknownBrand => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::UnknownBrand, None),
             },
         }
     }
@@ -202,18 +193,17 @@ impl ApiError {
         }
     }
 
+    /// What the answer says.
+    pub(super) fn body(&self) -> ErrorBody {
+        let (_, code, _) = self.answer();
+        let (status, error_message) = self.job_state();
+        ErrorBody { success: false, error: self.message(), code, field: self.field(), status, error_message }
+    }
+
     /// The whole answer as bytes, for a connection that no request was read from; it closes the connection.
     pub(super) fn into_bytes(self) -> Vec<u8> {
-        let (code, word, retry_after) = self.answer();
-        let body = ErrorBody {
-            success: false,
-            error: self.message(),
-            code: word,
-            field: None,
-            status: None,
-            error_message: None,
-        };
-        let body = serde_json::to_string(&body).unwrap_or_default();
+        let (code, _, retry_after) = self.answer();
+        let body = serde_json::to_string(&self.body()).unwrap_or_default();
         let retry_after = retry_after.map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
         let (length, id) = (body.len(), new_id());
         let id = id.to_str().unwrap_or_default();
@@ -236,7 +226,7 @@ impl ApiError {
     }
 
     /// What the answer says about tokens (RFC 6750, section 3).
-    fn challenge(&self) -> Option<&'static str> {
+    pub(super) fn challenge(&self) -> Option<&'static str> {
         match self {
             ApiError::Unauthorized { problem: TokenProblem::Missing } => Some("Bearer"),
             ApiError::Unauthorized { problem: TokenProblem::Bad(_) } => Some("Bearer error=\"invalid_token\""),
@@ -272,11 +262,8 @@ impl IntoResponse for ApiError {
             tracing::error!(%error, "could not answer a request");
         }
         let challenge = self.challenge();
-        let (code, word, retry_after) = self.answer();
-        let (status, error_message) = self.job_state();
-        let body =
-            ErrorBody { success: false, error: self.message(), code: word, field: self.field(), status, error_message };
-        let mut response = (code, Json(body)).into_response();
+        let (code, _, retry_after) = self.answer();
+        let mut response = (code, Json(self.body())).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

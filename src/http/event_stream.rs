@@ -11,8 +11,10 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
 use rand::RngExt;
+use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Watches;
@@ -45,7 +47,7 @@ pub(super) fn open(
     watches: Watches,
     subject: Subject,
     cursor: Seq,
-    sync: &str,
+    sync: &impl Serialize,
 ) -> Result<Response, ApiError> {
     let first = first_frame(cursor, sync);
     if api.engine.is_draining() {
@@ -84,21 +86,25 @@ pub(super) enum AskedFor {
 }
 
 impl AskedFor {
-    /// `Last-Event-ID`, else `last_event_id` in the query, else the start.
+    /// `Last-Event-ID`, else `last_event_id` in the query, else the start. What is no cursor is refused in either place.
     pub(super) fn read(headers: &HeaderMap, parameters: &Parameters) -> Result<AskedFor, ApiError> {
         let header = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty());
-        let (field, text) = match (header, parameters.text("last_event_id")) {
-            (Some(value), _) => ("Last-Event-ID", value.to_str().unwrap_or("not text")),
-            (None, Some("tail")) => return Ok(AskedFor::Tail),
-            (None, Some(text)) => ("last_event_id", text),
-            (None, None) => return Ok(AskedFor::Start),
+        let header = header.map(|value| AskedFor::after("Last-Event-ID", value.to_str().unwrap_or("not text")));
+        let query = match parameters.text("last_event_id") {
+            Some("tail") => Some(Ok(AskedFor::Tail)),
+            text => text.map(|text| AskedFor::after("last_event_id", text)),
         };
-        if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let (header, query) = (header.transpose()?, query.transpose()?);
+        Ok(header.or(query).unwrap_or(AskedFor::Start))
+    }
+
+    fn after(field: &str, id: &str) -> Result<AskedFor, ApiError> {
+        if !id.bytes().all(|byte| byte.is_ascii_digit()) {
             let message = format!("{field} must be the id of an event, a whole number");
             return Err(ApiError::Malformed { field: Some(field.to_owned()), message });
         }
         // A number that no seq can reach is ahead of every log.
-        Ok(match text.parse().unwrap_or(Seq::MAX) {
+        Ok(match id.parse().unwrap_or(Seq::MAX) {
             0 => AskedFor::Start,
             seq => AskedFor::After(seq),
         })
@@ -116,21 +122,15 @@ impl AskedFor {
 }
 
 /// How the stream goes on from what the reader has.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Resume {
+    /// From the first event on.
     Start,
+    /// Behind the reader's cursor.
     Exact,
+    /// From the first event on, since the cursor was unknown: what the reader has is to be forgotten.
     Reset,
-}
-
-impl Resume {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Resume::Start => "start",
-            Resume::Exact => "exact",
-            Resume::Reset => "reset",
-        }
-    }
 }
 
 /// The bytes of a stream.
@@ -205,10 +205,16 @@ async fn drained(api: &Api) {
     tokio::time::sleep(spread).await;
 }
 
-fn first_frame(cursor: Seq, sync: &str) -> Bytes {
+fn first_frame(cursor: Seq, sync: &impl Serialize) -> Bytes {
     let fifth = RETRY_MILLISECONDS / 5;
     let retry = rand::rng().random_range(RETRY_MILLISECONDS - fifth..=RETRY_MILLISECONDS + fifth);
-    Bytes::from(format!("retry: {retry}\nid: {cursor}\nevent: sync\ndata: {sync}\n\n"))
+    Bytes::from(sync_frame(retry, cursor, sync))
+}
+
+/// The first frame of a stream whose reader is to come back after so many milliseconds.
+pub(super) fn sync_frame(retry: u32, cursor: Seq, sync: &impl Serialize) -> String {
+    let sync = serde_json::to_string(sync).expect("a sync has string keys and finite numbers only");
+    format!("retry: {retry}\nid: {cursor}\nevent: sync\ndata: {sync}\n\n")
 }
 
 /// The last frame of a stream that ends before its subject does: when to come back, to another instance or with another
@@ -229,6 +235,19 @@ fn event_stream(body: Body) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_header_wins_and_the_query_must_be_right_all_the_same() {
+        let asked = |header: &'static str, query: &str| {
+            let headers = HeaderMap::from_iter([(LAST_EVENT_ID, HeaderValue::from_static(header))]);
+            AskedFor::read(&headers, &Parameters::of_query(query).expect("a query"))
+        };
+        assert!(matches!(asked("7", "last_event_id=3"), Ok(AskedFor::After(7))));
+        assert!(matches!(asked("", "last_event_id=3"), Ok(AskedFor::After(3))));
+        assert!(matches!(asked("0", "last_event_id=tail"), Ok(AskedFor::Start)));
+        assert!(asked("7", "last_event_id=x").is_err());
+        assert!(asked("x", "last_event_id=3").is_err());
+    }
 
     /// As a header and, escaped and not, in the query.
     #[test]

@@ -5,12 +5,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::Api;
 use super::auth::{self, Watches};
 use super::error::ApiError;
 use super::event_stream::{self, AskedFor, Resume};
 use super::jobs::{PathBrandId, PathId};
 use super::query::Parameters;
-use super::{Api, wire};
+use super::wire::{BrandSyncEvent, SyncEvent};
 use crate::event::Subject;
 
 pub(super) async fn of_job(
@@ -27,7 +28,7 @@ pub(super) async fn of_job(
         // A browser's EventSource takes this as the word to stop coming back.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let sync = wire::sync(view.into(), resume.as_str());
+    let sync = SyncEvent::of(view, resume);
     event_stream::open(api, watches, Subject::Job(id.0), cursor, &sync)
 }
 
@@ -45,6 +46,6 @@ pub(super) async fn of_brand(
     }
     let view = api.engine.brand(id.0).await?;
     let (cursor, resume) = asked_for.resume(view.stream.last_seq, view.stream.pruned_through);
-    let sync = wire::brand_sync(view, resume.as_str());
+    let sync = BrandSyncEvent::of(view, resume);
     event_stream::open(api, watches, Subject::Brand(id.0), cursor, &sync)
 }

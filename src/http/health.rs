@@ -5,25 +5,25 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
 
 use super::Api;
 use super::error::ApiError;
+use super::wire::{Health, HealthStatus};
 use crate::engine::EngineError;
 
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The process runs.
-pub(super) async fn alive() -> Json<Value> {
-    Json(json!({"success": true, "status": "ok"}))
+pub(super) async fn alive() -> Json<Health> {
+    Json(Health::of(HealthStatus::Ok))
 }
 
 /// The process takes jobs and the database answers.
-pub(super) async fn ready(State(api): State<Api>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn ready(State(api): State<Api>) -> Result<Json<Health>, ApiError> {
     if api.engine.is_draining() {
         return Err(EngineError::Draining.into());
     }
     api.engine.ping(PATIENCE).await.map_err(EngineError::Store)?;
-    Ok(Json(json!({"success": true, "status": "ready"})))
+    Ok(Json(Health::of(HealthStatus::Ready)))
 }

@@ -17,7 +17,8 @@ use uuid::Uuid;
 use super::auth::{self, Knows, Reads, Writes};
 use super::error::ApiError;
 use super::query::Parameters;
-use super::{Api, body, wire};
+use super::wire::{self, JobAnswer, JobPage, JobResult, JobTypes, StartedJob};
+use super::{Api, body, condition};
 use crate::access::{Brands, Claims, Scope, Token};
 use crate::engine::{EngineError, JobView, StartRequest, Started};
 use crate::event::Subject;
@@ -33,15 +34,15 @@ const EVENTS_TOKEN_LIFETIME: TimeDelta = TimeDelta::hours(1);
 const START_MEMBERS: [&str; 4] = ["brand_id", "job_type", "input_data", "webhook_url"];
 
 /// The header under which a client names a start, and the most characters of such a name.
-const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-const LONGEST_KEY: usize = 255;
+pub(super) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+pub(super) const LONGEST_KEY: usize = 255;
 
 /// Jobs in one page of the list: by default, and at the most.
-const PAGE: u32 = 20;
-const LARGEST_PAGE: u32 = 100;
+pub(super) const PAGE: u32 = 20;
+pub(super) const LARGEST_PAGE: u32 = 100;
 
 /// The longest that `status` holds an answer, in seconds.
-const LONGEST_WAIT: u32 = 60;
+pub(super) const LONGEST_WAIT: u32 = 60;
 
 /// How often a held answer looks whether the call to a webhook has moved on.
 const WEBHOOK_POLL: Duration = Duration::from_secs(1);
@@ -82,7 +83,7 @@ pub(super) async fn start(
         api.start_rate.give_back(job.brand_id);
     }
     let location = HeaderValue::from_str(&wire::status_url(&job)).ok();
-    let mut response = (StatusCode::ACCEPTED, Json(wire::started(&job, events_token(&api, &job)))).into_response();
+    let mut response = (StatusCode::ACCEPTED, Json(StartedJob::of(&job, events_token(&api, &job)))).into_response();
     response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
     if again {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
@@ -161,7 +162,7 @@ pub(super) async fn status(
     let wait = parameters.number("wait", 0, LONGEST_WAIT)?.unwrap_or(0);
     meter::polled(if wait > 0 { Poll::Wait } else { Poll::Plain });
     let mut view = auth::job_for(&caller, &api, id.0).await?;
-    if wait > 0 && is_known(&headers, &etag(&view)) {
+    if wait > 0 && condition::is_known(&headers, &etag(&view)) {
         wait_for_change(&api, &view, Duration::from_secs(wait.into())).await;
         view = api.engine.job(id.0).await.map_err(ApiError::about(id.0))?;
     }
@@ -199,10 +200,10 @@ async fn webhook_moves(api: &Api, view: &JobView) {
 
 fn status_answer(headers: &HeaderMap, view: JobView) -> Response {
     let tag = etag(&view);
-    let mut response = if is_known(headers, &tag) {
+    let mut response = if condition::is_known(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Json(wire::job(view.into())).into_response()
+        Json(JobAnswer::of(view)).into_response()
     };
     let etag = HeaderValue::from_str(&format!("W/{tag}")).ok();
     response.headers_mut().extend(etag.map(|etag| (header::ETAG, etag)));
@@ -223,46 +224,42 @@ fn etag(view: &JobView) -> String {
     }
 }
 
-/// Whether the client has this state already (RFC 9110, section 13.1.2: weak comparison, a list, or `*`).
-fn is_known(headers: &HeaderMap, current: &str) -> bool {
-    let sent = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    sent.flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == current)
-}
-
-pub(super) async fn result(State(api): State<Api>, Reads(caller): Reads, id: PathId) -> Result<Json<Value>, ApiError> {
+pub(super) async fn result(
+    State(api): State<Api>,
+    Reads(caller): Reads,
+    id: PathId,
+) -> Result<Json<JobResult>, ApiError> {
     let JobView { job, .. } = auth::job_for(&caller, &api, id.0).await?;
     if job.status != JobStatus::Completed {
         let error_message = job.error_message.filter(|_| job.status == JobStatus::Failed);
         return Err(ApiError::NoResult { status: job.status, error_message });
     }
     let result_data = api.engine.result_data(id.0).await?.unwrap_or(Value::Null);
-    Ok(Json(wire::result(&job, &result_data, job.completed_at)))
+    Ok(Json(JobResult::of(&job, result_data)))
 }
 
 pub(super) async fn cancel(
     State(api): State<Api>,
     Writes(caller): Writes,
     id: PathId,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<JobAnswer>, ApiError> {
     auth::require_job(&caller, &api, id.0).await?;
     let view = api.engine.cancel(id.0).await.map_err(ApiError::about(id.0))?;
-    Ok(Json(wire::job(view.into())))
+    Ok(Json(JobAnswer::of(view)))
 }
 
 pub(super) async fn retry(State(api): State<Api>, Writes(caller): Writes, id: PathId) -> Result<Response, ApiError> {
     let brand_id = auth::job_for(&caller, &api, id.0).await?.job.brand_id;
     take_turn(&api, brand_id)?;
     let view = api.engine.retry(id.0).await.map_err(ApiError::about(id.0))?;
-    Ok((StatusCode::ACCEPTED, Json(wire::job(view.into()))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(JobAnswer::of(view))).into_response())
 }
 
 pub(super) async fn list(
     State(api): State<Api>,
     Reads(caller): Reads,
     parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<JobPage>, ApiError> {
     parameters.only(&["brand_id", "status", "job_type", "limit", "cursor"])?;
     let filter = JobFilter {
         id: caller.only_job(),
@@ -285,7 +282,7 @@ pub(super) async fn list(
     let more = views.len() > limit as usize;
     views.truncate(limit as usize);
     let next_cursor = views.last().filter(|_| more).map(|view| cursor(&view.job));
-    Ok(Json(wire::list(views.into_iter().map(Into::into).collect(), next_cursor)))
+    Ok(Json(JobPage::of(views, next_cursor)))
 }
 
 /// A place in the list as text: the creation time in microseconds and the id.
@@ -301,8 +298,8 @@ fn position(cursor: &str) -> Option<Position> {
     Some(Position { created_at, id: JobId(id.parse().ok()?) })
 }
 
-pub(super) async fn job_types(State(api): State<Api>, _: Knows) -> Json<Value> {
-    Json(wire::job_types(&api.engine.job_types().await, api.settings.simulated))
+pub(super) async fn job_types(State(api): State<Api>, _: Knows) -> Json<JobTypes> {
+    Json(JobTypes::of(&api.engine.job_types().await, api.settings.simulated))
 }
 
 /// The job id in the path; what is no UUID is the id of no job.

@@ -15,14 +15,17 @@ use crate::engine::Engine;
 mod auth;
 mod body;
 mod client;
+mod condition;
 mod cors;
 mod dashboard;
 mod error;
+mod error_body;
 mod event_stream;
 mod events;
 mod health;
 mod jobs;
 mod metrics;
+mod openapi;
 mod query;
 mod request;
 mod serve;
@@ -32,6 +35,7 @@ mod start_rate;
 mod wire;
 
 pub use client::Proxy;
+use openapi::Document;
 pub use serve::{ServeSettings, serve};
 use shares::Shares;
 use start_rate::StartRate;
@@ -44,6 +48,7 @@ pub struct Api {
     streams: OpenStreams,
     shares: Shares,
     start_rate: StartRate,
+    document: Document,
 }
 
 /// The settings of the routes.
@@ -95,7 +100,9 @@ pub fn router(engine: Engine, settings: ApiSettings) -> (Router, OpenStreams) {
     let streams = OpenStreams::up_to(settings.max_streams);
     let shares = Shares::up_to(settings.max_streams_per_address);
     let start_rate = StartRate::up_to(settings.max_starts_per_minute);
-    let router = routes(Api { engine, settings: Arc::new(settings), streams: streams.clone(), shares, start_rate });
+    let document = Document::of(settings.keys.is_some());
+    let settings = Arc::new(settings);
+    let router = routes(Api { engine, settings, streams: streams.clone(), shares, start_rate, document });
     (router, streams)
 }
 
@@ -119,7 +126,9 @@ fn routes(api: Api) -> Router {
         .route("/api/job-types", get(jobs::job_types))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/openapi.json", get(openapi::json))
         .route("/", get(dashboard::page))
+        .route("/docs", get(dashboard::docs))
         .route("/static/{*path}", get(dashboard::asset))
         .fallback(error::unknown_route)
         .method_not_allowed_fallback(error::wrong_method)

@@ -18,7 +18,7 @@ use crate::meter;
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The most characters of an id that a client gives.
-const LONGEST_ID: usize = 64;
+pub(super) const LONGEST_ID: usize = 64;
 
 /// The route of what no route matches.
 const NO_ROUTE: &str = "none";

@@ -36,7 +36,7 @@ const STEPS: &[Step] = &[
     Step { name: "save", title: "Saving brand intelligence", typical: Duration::from_secs(1) },
 ];
 
-const DEFINITION: Definition = Definition {
+pub(super) const DEFINITION: Definition = Definition {
     job_type: JobType::BrandIntelligence,
     inputs: INPUTS,
     steps: STEPS,

@@ -25,7 +25,7 @@ const STEPS: &[Step] = &[
     Step { name: "save", title: "Saving campaigns", typical: Duration::from_secs(1) },
 ];
 
-const DEFINITION: Definition = Definition {
+pub(super) const DEFINITION: Definition = Definition {
     job_type: JobType::Campaigns,
     inputs: INPUTS,
     steps: STEPS,

@@ -39,7 +39,7 @@ const STEPS: &[Step] = &[
     Step { name: "save", title: "Saving analysis", typical: Duration::from_secs(1) },
 ];
 
-const DEFINITION: Definition = Definition {
+pub(super) const DEFINITION: Definition = Definition {
     job_type: JobType::CompetitorAnalysis,
     inputs: INPUTS,
     steps: STEPS,

@@ -125,12 +125,18 @@ impl Input {
                 value.as_bool().map(Value::Bool).ok_or_else(|| invalid("must be true or false"))
             }
             (InputKind::Integer { default, .. }, None) => Ok((*default).into()),
-            (InputKind::Integer { minimum, maximum, .. }, Some(value)) => match value.as_i64() {
+            (InputKind::Integer { minimum, maximum, .. }, Some(value)) => match whole_number(value) {
                 Some(number) if (*minimum..=*maximum).contains(&number) => Ok(number.into()),
                 _ => Err(invalid(&format!("must be a whole number from {minimum} to {maximum}"))),
             },
         }
     }
+}
+
+/// A whole number, also where it is written with a point (`20.0`), which to JSON Schema is the same.
+fn whole_number(value: &Value) -> Option<i64> {
+    let is_whole = |number: &f64| number.fract() == 0.0 && number.abs() < (1_i64 << 53) as f64;
+    value.as_i64().or_else(|| value.as_f64().filter(is_whole).map(|number| number as i64))
 }
 
 /// A name that a client sent, short enough to send back.
@@ -160,6 +166,8 @@ mod tests {
     fn fills_in_defaults() {
         let checked = validate(INPUTS, Some(&json!({"url": " https://Example.com "})));
         assert_eq!(checked, Ok(json!({"url": "https://example.com/", "max_pages": 15})));
+        let checked = validate(INPUTS, Some(&json!({"url": "https://example.com/", "max_pages": 5.0})));
+        assert_eq!(checked, Ok(json!({"url": "https://example.com/", "max_pages": 5})), "5.0 is a whole number, too");
         let checked = validate(SEARCH, Some(&json!({"name": " Acme ", "page": "  "})));
         assert_eq!(checked, Ok(json!({"name": "Acme", "page": null, "since": null, "deep": true})));
         let given = json!({"name": "Zoë Åkerman", "page": "acme", "since": "2026-02-28", "deep": false});

@@ -28,6 +28,7 @@ mod schema;
 mod target_audiences;
 mod usage;
 
+pub use crate::upstream::address::LONGEST as LONGEST_URL;
 pub use brand_extraction::BrandExtraction;
 pub use brand_intelligence::BrandIntelligence;
 pub use campaigns::Campaigns;
@@ -70,6 +71,21 @@ pub struct Definition {
     pub steps: &'static [Step],
     /// How long one attempt may take at the most; then it counts as failed.
     pub time_limit: Duration,
+}
+
+impl Definition {
+    /// That of a type, whether it can run in this process or not.
+    pub fn of(job_type: JobType) -> &'static Definition {
+        match job_type {
+            JobType::BrandIntelligence => &brand_intelligence::DEFINITION,
+            JobType::CompetitorAnalysis => &competitor_analysis::DEFINITION,
+            JobType::TargetAudiences => &target_audiences::DEFINITION,
+            JobType::ProductsServices => &products_services::DEFINITION,
+            JobType::Campaigns => &campaigns::DEFINITION,
+            JobType::BrandExtraction => &brand_extraction::DEFINITION,
+            JobType::PageDiscovery => &page_discovery::DEFINITION,
+        }
+    }
 }
 
 /// A named part of a job.

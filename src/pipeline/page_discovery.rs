@@ -26,7 +26,7 @@ const STEPS: &[Step] = &[
     Step { name: "save", title: "Saving brand pages", typical: Duration::from_secs(1) },
 ];
 
-const DEFINITION: Definition = Definition {
+pub(super) const DEFINITION: Definition = Definition {
     job_type: JobType::PageDiscovery,
     inputs: INPUTS,
     steps: STEPS,

@@ -27,7 +27,7 @@ const STEPS: &[Step] = &[
     Step { name: "save", title: "Saving products and services", typical: Duration::from_secs(1) },
 ];
 
-const DEFINITION: Definition = Definition {
+pub(super) const DEFINITION: Definition = Definition {
     job_type: JobType::ProductsServices,
     inputs: INPUTS,
     steps: STEPS,

@@ -24,7 +24,7 @@ const STEPS: &[Step] = &[
     Step { name: "save", title: "Saving target audiences", typical: Duration::from_secs(1) },
 ];
 
-const DEFINITION: Definition = Definition {
+pub(super) const DEFINITION: Definition = Definition {
     job_type: JobType::TargetAudiences,
     inputs: INPUTS,
     steps: STEPS,

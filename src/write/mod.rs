@@ -15,7 +15,7 @@ mod webhook;
 
 pub use result_row::{Column, ColumnKind, ResultRow, ResultTable};
 pub use rules::{apply, claim};
-pub use webhook::webhook_body;
+pub use webhook::{WebhookCall, webhook_body};
 
 /// One change to one job. Either all of it is durable or none.
 #[derive(Debug, Clone, PartialEq)]

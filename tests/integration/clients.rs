@@ -118,6 +118,19 @@ async fn the_list_of_the_dashboard_follows_its_brand_in_chromium() {
     assert_did_well(driver, folder.path()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_documentation_is_read_in_chromium() {
+    let (demo, site) = (Demo::start().await, Site::start().await);
+    let folder = tempfile::tempdir().unwrap();
+    let ended = browser("docs.mjs", &demo.url, &site, folder.path()).end().await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+
+    let copied = ended.out.lines().find_map(|line| line.strip_prefix("copied ")).expect("a command was copied");
+    let pasted = Program::start(Command::new("sh").args(["-c", copied]).env("no_proxy", "127.0.0.1"), DEADLINE);
+    let answer: Value = serde_json::from_str(&pasted.end().await.out).expect("the answer is JSON");
+    assert_eq!(answer["success"], true, "{copied}: {answer}");
+}
+
 /// A program of `tests/browser` that drives Chromium; the browser keeps its profile in `folder` and names it on its
 /// command line.
 fn browser(program: &str, server: &Url, site: &Site, folder: &Path) -> Program {

@@ -31,6 +31,7 @@ mod limits;
 mod locked_file;
 mod main_job;
 mod metrics;
+mod openapi;
 mod operations;
 mod origin;
 mod outage;

@@ -16,7 +16,7 @@ mod ranges;
 pub use ranges::is_public;
 
 /// The longest address that is accepted, in bytes.
-const LONGEST: usize = 2048;
+pub const LONGEST: usize = 2048;
 
 /// Where connections may go that users ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
