@@ -10,11 +10,15 @@ export type Frame =
 /** A frame may have so many characters; a stream with a longer one is refused rather than kept in memory. */
 const LONGEST_FRAME = 16 * 1024 * 1024;
 
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+
 /** Takes bytes, gives frames. A frame that is not followed by an empty line is never given. */
 export class FrameDecoder {
   // Strips a byte order mark, and puts U+FFFD for what is no UTF-8, also where a character is cut in two.
   readonly #text = new TextDecoder("utf-8");
-  #rest = "";
+  /** The pieces of a line whose end has not come. Joined once, so that a long line in small pieces takes no square of its length. */
+  #rest: string[] = [];
   #skipsLineFeed = false;
   #id = "";
   #event = "";
@@ -24,27 +28,34 @@ export class FrameDecoder {
   /** The frames that these bytes complete. Throws a `RangeError` when a frame is too long. */
   push(bytes: Uint8Array): Frame[] {
     const frames: Frame[] = [];
-    const text = this.#rest + this.#text.decode(bytes, { stream: true });
+    const text = this.#text.decode(bytes, { stream: true });
     let start = 0;
-    // What was kept holds no end of a line.
-    let at = this.#rest.length;
-    for (; at < text.length; at += 1) {
+    for (let at = 0; at < text.length; at += 1) {
       const character = text.charCodeAt(at);
-      const isLineFeed = character === 10;
-      if (isLineFeed && this.#skipsLineFeed && at === start) {
-        this.#skipsLineFeed = false;
+      const skips = character === LINE_FEED && this.#skipsLineFeed;
+      this.#skipsLineFeed = character === CARRIAGE_RETURN;
+      if (skips) start = at + 1;
+      else if (character === LINE_FEED || character === CARRIAGE_RETURN) {
+        this.#line(this.#wholeLine(text.slice(start, at)), frames);
         start = at + 1;
-        continue;
       }
-      this.#skipsLineFeed = false;
-      if (!isLineFeed && character !== 13) continue;
-      this.#skipsLineFeed = !isLineFeed;
-      this.#line(text.slice(start, at), frames);
-      start = at + 1;
     }
-    this.#rest = text.slice(start);
-    this.#bound(this.#length + this.#rest.length);
+    this.#keep(text.slice(start));
     return frames;
+  }
+
+  #wholeLine(end: string): string {
+    if (this.#rest.length === 0) return end;
+    const line = [...this.#rest, end].join("");
+    this.#length -= line.length - end.length;
+    this.#rest = [];
+    return line;
+  }
+
+  #keep(piece: string): void {
+    if (piece === "") return;
+    this.#rest.push(piece);
+    this.#grow(piece.length);
   }
 
   #line(line: string, frames: Frame[]): void {
@@ -62,8 +73,7 @@ export class FrameDecoder {
   #field(name: string, value: string, frames: Frame[]): void {
     if (name === "data") {
       this.#data.push(value);
-      this.#length += value.length + 1;
-      this.#bound(this.#length);
+      this.#grow(value.length + 1);
     } else if (name === "event") this.#event = value;
     else if (name === "id" && !value.includes("\0")) this.#id = value;
     else if (name === "retry" && /^[0-9]+$/.test(value)) frames.push({ kind: "retry", milliseconds: Number(value) });
@@ -78,7 +88,8 @@ export class FrameDecoder {
     this.#length = 0;
   }
 
-  #bound(length: number): void {
-    if (length > LONGEST_FRAME) throw new RangeError(`A frame of the stream has more than ${LONGEST_FRAME} characters.`);
+  #grow(characters: number): void {
+    this.#length += characters;
+    if (this.#length > LONGEST_FRAME) throw new RangeError(`A frame of the stream has more than ${LONGEST_FRAME} characters.`);
   }
 }

@@ -60,6 +60,7 @@ export class Live<Snapshot> {
   #cursor: number | null;
   /** The latest event when the connection began. */
   #knownAtOpening = 0;
+  #skipsReplay = false;
   /** Where the leading tab's stream is; null while that is not known. */
   #leaderAt: number | null = null;
   /** What the stream in use does with the leading tab's messages. */
@@ -141,7 +142,15 @@ export class Live<Snapshot> {
       this.#noteLife(own);
     }
     if (this.#take(frame, "stream")) own.end({ kind: "over" });
+    else if (this.#skipsReplay) this.#openAtTail(own);
     else this.#handOver(own);
+  }
+
+  /** Who asked for what happens from now on is told the state by `sync`, and not the history that the server would replay. */
+  #openAtTail(own: Reading): void {
+    this.#skipsReplay = false;
+    this.#cursor = null;
+    own.end({ kind: "lost", error: null, wait: 0 });
   }
 
   /** Where comments cannot be seen, a stream may be silent because nothing happens. */
@@ -174,6 +183,8 @@ export class Live<Snapshot> {
       }
     }
     if (isFatal(thrown)) throw thrown;
+    // Not even the head came: what holds it back would hold back the next one too.
+    if (thrown.code === "timeout") return { kind: "mute", error: thrown };
     return { kind: "lost", error: thrown, wait: thrown.retryAfter };
   }
 
@@ -267,8 +278,9 @@ export class Live<Snapshot> {
     const resume = data["resume"] === "start" || data["resume"] === "reset" ? data["resume"] : "exact";
     this.#cursor = at;
     this.#knownAtOpening = Number(data["last_seq"]) || 0;
+    this.#skipsReplay = resume === "reset" && this.#parts.after === "tail";
     if (resume === "reset" && this.#seat?.isLeader === true) this.#seat.say({ kind: "reset" });
-    this.#sayPlace();
+    else this.#sayPlace();
     this.#parts.handlers.sync(data, resume);
   }
 }
@@ -284,6 +296,8 @@ class Reading {
   /** How long the server asks to wait before the next connection. */
   retry: number | null = null;
   readonly #clock: Clock;
+  readonly #parent: AbortSignal;
+  readonly #abandon = () => this.end({ kind: "alone" });
   #watchdog: Scope | null = null;
   #settle: (outcome: Outcome) => void = () => undefined;
 
@@ -293,8 +307,9 @@ class Reading {
     this.ended = new Promise((resolve) => {
       this.#settle = resolve;
     });
-    if (signal.aborted) this.end({ kind: "alone" });
-    else this.scope.signal.addEventListener("abort", () => this.end({ kind: "alone" }), { once: true });
+    this.#parent = signal;
+    if (signal.aborted) this.#abandon();
+    else signal.addEventListener("abort", this.#abandon, { once: true });
   }
 
   end(outcome: Outcome): void {
@@ -316,6 +331,7 @@ class Reading {
   }
 
   close(): void {
+    this.#parent.removeEventListener("abort", this.#abandon);
     this.#watchdog?.end();
     this.scope.end();
   }

@@ -47,7 +47,8 @@ export const fetchReader: StreamReader = {
         }
       }
     } finally {
-      scope.end();
+      // Frees the connection where a frame could not be read.
+      reader.cancel().catch(() => undefined);
     }
   },
 };
