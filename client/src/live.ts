@@ -194,7 +194,11 @@ export class Live<Snapshot> {
     const shared = new Reading(this.#clock, signal);
     const isLive = () => {
       this.#parts.handlers.live("shared");
-      shared.watch(patience.SILENCE, () => shared.end({ kind: "alone" }));
+      shared.watch(patience.SILENCE, () => {
+        // Frozen, perhaps: its place is no longer known.
+        this.#leaderAt = null;
+        shared.end({ kind: "alone" });
+      });
     };
     opened();
     isLive();

@@ -35,6 +35,9 @@ export const fetchReader: StreamReader = {
     if (response.status === 204) return "over";
     const reader = bodyOf(response, path).getReader();
     const decoder = new FrameDecoder();
+    // Ends a read that is under way: an abort alone does not, everywhere, once the whole answer has arrived.
+    const stop = () => void reader.cancel().catch(() => undefined);
+    scope.signal.addEventListener("abort", stop, { once: true });
     try {
       for (;;) {
         const piece = await reader.read().catch(() => null);
@@ -47,8 +50,8 @@ export const fetchReader: StreamReader = {
         }
       }
     } finally {
-      // Frees the connection where a frame could not be read.
-      reader.cancel().catch(() => undefined);
+      scope.signal.removeEventListener("abort", stop);
+      stop();
     }
   },
 };
