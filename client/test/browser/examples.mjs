@@ -167,8 +167,15 @@ async function aRestartInMidJob({ context, line }) {
 
 async function failedAndRetried({ context, line }) {
   const id = await demo.job(analysis("Faulty Kettles fault=claude:bad-request*1"));
+  // The page is there before the job is, and in front, so that it shows the text come and go.
+  const texts = await open(context, line.react, noteTexts);
   const voided = await demo.job(analysis("Other Kettles fault=claude:error-midstream*1"));
-  const texts = await openJob({ context, line }, voided, noteTexts);
+  await texts.evaluate((job) => { location.hash = `#/jobs/${job}`; }, voided);
+  await until(texts, "the text of an attempt that failed to be taken back, and new text", () => {
+    const isText = window.texts.map((text) => text !== "").filter((has, index, all) => has !== all[index - 1]);
+    return isText.join() === "false,true,false,true";
+  }, JOB);
+
   const page = await openJob({ context, line }, id);
   await until(page, "the failure", () => document.getElementById("status").dataset.status === "failed", JOB);
   check(await page.locator("#step").innerText() !== "", "there is no reason for the failure");
@@ -176,10 +183,7 @@ async function failedAndRetried({ context, line }) {
   await page.locator("#retry").click();
   await showsTheEnd(page, id);
   await hasAllEvents(page, id);
-
   await showsTheEnd(texts, voided);
-  const isText = await texts.evaluate(() => window.texts.map((text) => text !== "").filter((has, index, all) => has !== all[index - 1]));
-  check(isText.join() === "false,true,false,true", `the text of the attempt that failed was not taken back: ${isText}`);
 }
 
 async function cancelledAndRetried({ context, line }) {
