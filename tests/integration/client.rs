@@ -48,9 +48,16 @@ async fn the_types_of_the_package_are_made_from_what_the_server_says_of_itself()
     let said: Value = client.http.get(client.at("/openapi.json")).send().await.unwrap().json().await.unwrap();
     let kept: Value = serde_json::from_slice(&std::fs::read(package().join("openapi.json")).unwrap()).unwrap();
     for (name, schema) in said["components"]["schemas"].as_object().unwrap() {
-        assert_eq!(&kept["components"]["schemas"][name], schema, "{name}: npm run types -- URL, in client/, writes it anew");
+        assert_eq!(
+            &kept["components"]["schemas"][name], schema,
+            "{name}: npm run types -- URL, in client/, writes it anew"
+        );
     }
-    assert_eq!(kept["components"], serde_json::json!({"schemas": said["components"]["schemas"]}), "nothing is left over");
+    assert_eq!(
+        kept["components"],
+        serde_json::json!({"schemas": said["components"]["schemas"]}),
+        "nothing is left over"
+    );
 }
 
 async fn check() {
