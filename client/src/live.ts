@@ -17,7 +17,7 @@ export type Outcome =
   | { kind: "exhausted" }
   /** The leading tab's stream is where this one is. */
   | { kind: "handover" }
-  /** The leading tab has nothing more for this one. */
+  /** A stream of its own is wanted at once: the leading tab has nothing more for this one, or another cursor is asked for. */
   | { kind: "alone" }
   /** All connections that may be held open are in use. */
   | { kind: "full" }
@@ -150,7 +150,7 @@ export class Live<Snapshot> {
   #openAtTail(own: Reading): void {
     this.#skipsReplay = false;
     this.#cursor = null;
-    own.end({ kind: "lost", error: null, wait: 0 });
+    own.end({ kind: "alone" });
   }
 
   /** Where comments cannot be seen, a stream may be silent because nothing happens. */

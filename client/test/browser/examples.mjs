@@ -26,7 +26,7 @@ const LANES = 4;
 const demo = await startDemo(process.env.JOBCAST);
 try {
   await inABrowser("the examples do what they should", async (browser) => {
-    const together = [failedAndRetried, theGuidesButtonByKeyboard, plainPage, eventSourceAlone, eightTabs, offlineAndBack, cancelledAndRetried, aReloadAndTwoTabs];
+    const together = [failedAndRetried, theGuidesButtonByKeyboard, plainPage, plainPageByEventSource, eventSourceAlone, eightTabs, offlineAndBack, cancelledAndRetried, aReloadAndTwoTabs];
     const lane = async () => {
       for (let story = together.shift(); story !== undefined; story = together.shift()) await tell(browser, story);
     };
@@ -80,8 +80,16 @@ async function theGuidesButtonByKeyboard({ context, line }) {
   await shoot(page, "react-phone");
 }
 
-async function plainPage({ context, line }) {
-  const page = await open(context, line.plain);
+function plainPage({ context, line }) {
+  return plainPageBy(context, line.plain);
+}
+
+function plainPageByEventSource({ context, line }) {
+  return plainPageBy(context, `${line.plain}?stream=eventsource`);
+}
+
+async function plainPageBy(context, address) {
+  const page = await open(context, address);
   await page.locator("#name").fill("Plain Kettles");
   await page.keyboard.press("Enter");
   await until(page, "the model's text", () => document.getElementById("text").textContent.length > 20, JOB);
