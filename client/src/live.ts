@@ -345,8 +345,7 @@ class Reading {
 export function isFatal(thrown: unknown): boolean {
   if (!(thrown instanceof JobcastError)) return true;
   if (thrown.status === 401 || thrown.status === 403) return true;
-  const isOurs = thrown.code !== "not_json" && thrown.code !== "not_a_stream";
-  return isOurs && thrown.status >= 400 && thrown.status < 500 && !thrown.isTemporary;
+  return thrown.status >= 400 && thrown.status < 500 && !thrown.isTemporary;
 }
 
 function mute(path: string, milliseconds: number): Outcome {

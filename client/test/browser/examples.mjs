@@ -177,7 +177,7 @@ async function failedAndRetried({ context, line }) {
   const id = await demo.job(analysis("Faulty Kettles fault=claude:bad-request*1"));
   // The page is there before the job is, and in front, so that it shows the text come and go.
   const texts = await open(context, line.react, noteTexts);
-  const voided = await demo.job(analysis("Other Kettles fault=claude:error-midstream*1"));
+  const voided = await demo.job(analysis("Other Kettles fault=claude:cut-off*1"));
   await texts.evaluate((job) => { location.hash = `#/jobs/${job}`; }, voided);
   await until(texts, "the text of an attempt that failed to be taken back, and new text", () => {
     const isText = window.texts.map((text) => text !== "").filter((has, index, all) => has !== all[index - 1]);
