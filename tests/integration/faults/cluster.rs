@@ -241,7 +241,9 @@ fn a_server_ends_with_a_test_that_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_owned();
     // A shell that starts the tests in the background lets them ignore this signal.
-    let mut server = Command::new("env").args(["--default-signal=QUIT", "sleep", "600"]).spawn().unwrap();
+    let listening = ["--default-signal=QUIT", "sh", "-c", "echo listening; exec sleep 600"];
+    let mut server = Command::new("env").args(listening).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Read::read_exact(server.stdout.as_mut().unwrap(), &mut [0; 9]).unwrap();
     std::fs::create_dir(path.join("data")).unwrap();
     std::fs::write(path.join("data/postmaster.pid"), format!("{}\n/data\n", server.id())).unwrap();
     drop(Guard::over(&path));
