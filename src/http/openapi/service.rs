@@ -7,7 +7,7 @@ use utoipa::openapi::{ContentBuilder, ObjectBuilder, Type};
 
 use super::operation::{Access, ENTITY_TAG, Route, header_ref, json_answer, text};
 use super::{errors, jobs, parameters};
-use crate::http::wire::Health;
+use crate::http::health::Health;
 
 pub(super) const TAG: &str = "service";
 
