@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use url::Url;
 use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
@@ -102,7 +103,7 @@ enum WireWebhookStatus {
 impl From<WebhookState> for WireWebhook {
     fn from(state: WebhookState) -> WireWebhook {
         WireWebhook {
-            url: state.url,
+            url: without_path(&state.url),
             status: match state.status {
                 WebhookStatus::Pending => WireWebhookStatus::Pending,
                 WebhookStatus::Delivered => WireWebhookStatus::Delivered,
@@ -114,6 +115,13 @@ impl From<WebhookState> for WireWebhook {
             delivered_at: state.delivered_at.map(instant),
         }
     }
+}
+
+/// The address as far as it can be shown to whoever sees the job: the rest may be what makes it secret.
+fn without_path(url: &str) -> String {
+    let Ok(url) = Url::parse(url) else { return "…".to_owned() };
+    let hidden = if url.path() == "/" && url.query().is_none() { "" } else { "…" };
+    format!("{}/{hidden}", url.origin().ascii_serialization())
 }
 
 impl From<JobView> for WireJob {

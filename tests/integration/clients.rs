@@ -110,7 +110,7 @@ async fn the_dashboard_asks_for_tokens_in_chromium() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_list_of_the_dashboard_follows_its_brand_in_chromium() {
-    let (demo, site) = (Demo::start().await, Site::start_held().await);
+    let (demo, site) = (Demo::with(&["--allow-private-sites"]).await, Site::start_held().await);
     let folder = tempfile::tempdir().unwrap();
     let mut driver = browser("job-list.mjs", &demo.url, &site, folder.path());
     driver.prints("cut").await;
@@ -144,7 +144,8 @@ fn browser(program: &str, server: &Url, site: &Site, folder: &Path) -> Program {
     Program::start(node, 2 * DEADLINE)
 }
 
-async fn assert_did_well(driver: Program, folder: &Path) {
+/// Checks that a program and the browser that it drove have ended, and that it found nothing to complain of.
+pub async fn assert_did_well(driver: Program, folder: &Path) {
     let ended = driver.end().await;
     assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
     eventually("the browser's end", async || processes_with(folder).is_empty().then_some(())).await;
@@ -209,7 +210,8 @@ fn node(program: &str) -> Command {
     node
 }
 
-fn chromium() -> PathBuf {
+/// Where the browser is.
+pub fn chromium() -> PathBuf {
     let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
     let found = || {
         std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join("chromium")).find(|at| at.exists())
