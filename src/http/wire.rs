@@ -71,7 +71,8 @@ pub(super) struct WireJob {
 #[derive(Serialize, ToSchema)]
 #[schema(as = JobWebhook)]
 struct WireWebhook {
-    #[schema(format = "uri")]
+    /// Where it goes, as far as it can be shown: `…` stands for a path and a query, which may be secret.
+    #[schema(examples("https://hooks.example.com/…"))]
     url: String,
     status: WireWebhookStatus,
     /// Tries that were begun.

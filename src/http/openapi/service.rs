@@ -11,8 +11,9 @@ use crate::http::health::Health;
 
 pub(super) const TAG: &str = "service";
 
-pub(super) fn operations() -> Vec<Route> {
-    vec![alive(), ready(), metrics(), document()]
+pub(super) fn operations(shows_metrics: bool) -> Vec<Route> {
+    let metrics = shows_metrics.then(metrics);
+    [alive(), ready()].into_iter().chain(metrics).chain([document()]).collect()
 }
 
 fn alive() -> Route {
