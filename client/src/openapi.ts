@@ -621,7 +621,10 @@ export interface components {
         };
         /** @description How the call to a job's webhook stands; that of the latest end. */
         JobWebhook: {
-            /** Format: uri */
+            /**
+             * @description Where it goes, as far as it can be shown: `…` stands for a path and a query, which may be secret.
+             * @example https://hooks.example.com/…
+             */
             url: string;
             status: components["schemas"]["WebhookStatus"];
             /**

@@ -100,7 +100,7 @@ pub fn router(engine: Engine, settings: ApiSettings) -> (Router, OpenStreams) {
     let streams = OpenStreams::up_to(settings.max_streams);
     let shares = Shares::up_to(settings.max_streams_per_address);
     let start_rate = StartRate::up_to(settings.max_starts_per_minute);
-    let document = Document::of(settings.keys.is_some());
+    let document = Document::of(&settings);
     let settings = Arc::new(settings);
     let router = routes(Api { engine, settings, streams: streams.clone(), shares, start_rate, document });
     (router, streams)

@@ -71,7 +71,8 @@ pub(super) struct WireJob {
 #[derive(Serialize, ToSchema)]
 #[schema(as = JobWebhook)]
 struct WireWebhook {
-    #[schema(format = "uri")]
+    /// Where it goes, as far as it can be shown: `…` stands for a path and a query, which may be secret.
+    #[schema(examples("https://hooks.example.com/…"))]
     url: String,
     status: WireWebhookStatus,
     /// Tries that were begun.
@@ -368,32 +369,8 @@ impl BrandSyncEvent {
     }
 }
 
-/// That the server is well.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Health {
-    #[schema(schema_with = always_true)]
-    success: bool,
-    status: HealthStatus,
-}
-
-/// In which way the server is well.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum HealthStatus {
-    /// The process runs.
-    Ok,
-    /// It takes jobs, and the database answers.
-    Ready,
-}
-
-impl Health {
-    pub(super) fn of(status: HealthStatus) -> Health {
-        Health { success: true, status }
-    }
-}
-
 /// The schema of the `success` of an answer that is no error.
-fn always_true() -> Object {
+pub(super) fn always_true() -> Object {
     ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true])).build()
 }
 

@@ -15,7 +15,7 @@ use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiB
 use operation::Route;
 
 use super::auth::ACCESS_TOKEN;
-use super::{Api, condition};
+use super::{Api, ApiSettings, condition};
 
 mod errors;
 mod example;
@@ -44,6 +44,14 @@ misses nothing and sees nothing twice.
 Every error is JSON with a stable `code`; answers with 429 and 503 say in `Retry-After` when to try again. Every answer has an \
 `X-Request-Id`. Unknown routes and methods are answered as `UnknownRoute` and `WrongMethod` among the components.";
 
+/// What differs from one server to another.
+#[derive(Clone, Copy)]
+struct Server {
+    asks_for_tokens: bool,
+    /// Whether they are among the routes, rather than on a port of their own.
+    shows_metrics: bool,
+}
+
 /// The document as it is sent.
 #[derive(Clone)]
 pub(super) struct Document {
@@ -52,9 +60,10 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// The document about a server that asks for tokens, or of one that does not.
-    pub(super) fn of(asks_for_tokens: bool) -> Document {
-        let text = document(asks_for_tokens).to_json().expect("the document has string keys and finite numbers only");
+    /// The document about a server with these settings.
+    pub(super) fn of(settings: &ApiSettings) -> Document {
+        let server = Server { asks_for_tokens: settings.keys.is_some(), shows_metrics: !settings.metrics_apart };
+        let text = document(server).to_json().expect("the document has string keys and finite numbers only");
         let digest: String = Sha256::digest(&text)[..12].iter().map(|byte| format!("{byte:02x}")).collect();
         Document { text: Bytes::from(text), etag: format!("\"{digest}\"").into() }
     }
@@ -72,7 +81,7 @@ pub(super) async fn json(State(api): State<Api>, headers: HeaderMap) -> Response
     response
 }
 
-fn document(asks_for_tokens: bool) -> OpenApi {
+fn document(server: Server) -> OpenApi {
     let info = InfoBuilder::new()
         .title("jobcast")
         .version(env!("CARGO_PKG_VERSION"))
@@ -81,7 +90,7 @@ fn document(asks_for_tokens: bool) -> OpenApi {
     OpenApiBuilder::new()
         .info(info)
         .tags(Some(tags()))
-        .paths(paths(asks_for_tokens))
+        .paths(paths(server))
         .webhooks(Some(webhook::paths()))
         .components(Some(components()))
         .build()
@@ -98,9 +107,10 @@ fn tags() -> Vec<Tag> {
 }
 
 /// In the order of the router.
-fn paths(asks_for_tokens: bool) -> Paths {
-    let routes = [jobs::operations(), streams::operations(), service::operations()].into_iter().flatten();
-    let add = |paths: PathsBuilder, route: Route| paths.path(route.path, route.item(asks_for_tokens));
+fn paths(server: Server) -> Paths {
+    let routes =
+        [jobs::operations(), streams::operations(), service::operations(server.shows_metrics)].into_iter().flatten();
+    let add = |paths: PathsBuilder, route: Route| paths.path(route.path, route.item(server.asks_for_tokens));
     routes.fold(PathsBuilder::new(), add).build()
 }
 

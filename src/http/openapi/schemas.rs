@@ -8,7 +8,8 @@ use utoipa::{PartialSchema, ToSchema};
 use super::{example, start, streams};
 use crate::event::{EventData, EventDetail, EventName};
 use crate::http::error_body::ErrorBody;
-use crate::http::wire::{BrandSyncEvent, Health, JobAnswer, JobPage, JobResult, JobTypes, StartedJob, SyncEvent};
+use crate::http::health::Health;
+use crate::http::wire::{BrandSyncEvent, JobAnswer, JobPage, JobResult, JobTypes, StartedJob, SyncEvent};
 use crate::write::WebhookCall;
 
 pub(super) fn add_to(components: &mut Components) {

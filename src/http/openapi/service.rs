@@ -7,12 +7,13 @@ use utoipa::openapi::{ContentBuilder, ObjectBuilder, Type};
 
 use super::operation::{Access, ENTITY_TAG, Route, header_ref, json_answer, text};
 use super::{errors, jobs, parameters};
-use crate::http::wire::Health;
+use crate::http::health::Health;
 
 pub(super) const TAG: &str = "service";
 
-pub(super) fn operations() -> Vec<Route> {
-    vec![alive(), ready(), metrics(), document()]
+pub(super) fn operations(shows_metrics: bool) -> Vec<Route> {
+    let metrics = shows_metrics.then(metrics);
+    [alive(), ready()].into_iter().chain(metrics).chain([document()]).collect()
 }
 
 fn alive() -> Route {

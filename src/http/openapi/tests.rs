@@ -9,7 +9,7 @@ use super::*;
 use crate::http::error_body::ErrorCode;
 
 fn value(asks_for_tokens: bool) -> Value {
-    json!(document(asks_for_tokens))
+    json!(document(Server { asks_for_tokens, shows_metrics: true }))
 }
 
 /// Each operation with its method and path.
@@ -38,8 +38,7 @@ fn visit(value: &Value, at: &str, see: &mut impl FnMut(&str, &Value)) {
 /// The routes as the router's source names them: axum does not tell.
 fn routes() -> BTreeSet<(String, String)> {
     let source = include_str!("../mod.rs");
-    let lines = source.lines().filter_map(|line| line.trim().strip_prefix(".route(\""));
-    let routes = lines.map(|rest| {
+    let routes = source.split(".route(\"").skip(1).map(|rest| {
         let (path, rest) = rest.split_once("\", ").expect("a path and then a method");
         let (method, _) = rest.split_once('(').expect("a method and its handler");
         (method.to_owned(), path.to_owned())
@@ -56,6 +55,9 @@ fn every_route_is_described_and_nothing_else() {
     let expected: BTreeSet<_> = routes.into_iter().filter(|(_, path)| !PAGES.contains(&path.as_str())).collect();
     let described: BTreeSet<_> = operations(&value(true)).into_iter().map(|(method, path, _)| (method, path)).collect();
     assert_eq!(described, expected);
+    let apart = json!(document(Server { asks_for_tokens: true, shows_metrics: false }));
+    assert_eq!(operations(&apart).len(), expected.len() - 1, "metrics on a port of their own are not among the routes");
+    assert!(apart["paths"]["/metrics"].is_null());
 }
 
 #[test]
