@@ -110,7 +110,7 @@ async fn the_dashboard_asks_for_tokens_in_chromium() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_list_of_the_dashboard_follows_its_brand_in_chromium() {
-    let (demo, site) = (Demo::start().await, Site::start_held().await);
+    let (demo, site) = (Demo::with(&["--allow-private-sites"]).await, Site::start_held().await);
     let folder = tempfile::tempdir().unwrap();
     let mut driver = browser("job-list.mjs", &demo.url, &site, folder.path());
     driver.prints("cut").await;
