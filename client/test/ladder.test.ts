@@ -191,6 +191,21 @@ describe("refusals", () => {
     expect(watching.states.slice(-2)).toEqual(["live stream", "closed"]);
   });
 
+  it("of 502 to everything: the stream is tried as soon as the server answers again", async () => {
+    server.on("events", page(502), page(502), page(502), endedStream(syncFrame(0, running(0), "start"), frame(1, "completed")));
+    server.on("status", page(502), state(running(0)));
+    watching = new Watching(server);
+    await watching.clock.pass(4000);
+    await watching.clock.pass(4000);
+    await asked("status", 1);
+    await until("the failure", () => watching.last?.failures === 3 && watching.clock.waits.some((wait) => wait < 5000));
+    expect(watching.last).toMatchObject({ state: "connecting", error: { code: "not_json" } });
+    await watching.clock.pass(5000);
+    // No wait of half a minute is passed.
+    await watching.done;
+    expect(server.of("events").length).toBe(4);
+  });
+
   it("of 404 end it", async () => {
     server.on("events", refusal(404, "not_found"));
     watching = new Watching(server);
