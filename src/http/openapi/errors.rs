@@ -99,6 +99,7 @@ pub(super) fn answers(errors: &[ApiError]) -> BTreeMap<StatusCode, ResponseBuild
 /// The answer to errors of one status.
 fn answer(errors: &[&ApiError]) -> ResponseBuilder {
     let mut codes: Vec<ErrorCode> = errors.iter().map(|error| error.answer().1).collect();
+    codes.sort();
     codes.dedup();
     let described = errors.iter().map(|error| format!("- `{}`: {}", word(error.answer().1), error.body().error));
     let content = ContentBuilder::new().schema(Some(schema(&codes))).examples_from_iter(examples(errors));

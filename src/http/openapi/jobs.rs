@@ -80,7 +80,7 @@ fn list() -> Route {
         .parameter(parameters::limit())
         .parameter(parameters::cursor())
         .answer(200, json_answer::<JobPage>("A page of jobs."))
-        .errors([errors::query(), invalid("limit", "must be a whole number from 1 to 100")])
+        .errors([errors::query(), invalid("limit", &whole_number(1, jobs::LARGEST_PAGE))])
         .errors(errors::database())
 }
 
@@ -105,9 +105,13 @@ fn status() -> Route {
         .errors([
             errors::query(),
             errors::unknown_job(),
-            invalid("wait", "must be a whole number from 0 to 60"),
+            invalid("wait", &whole_number(0, jobs::LONGEST_WAIT)),
         ])
         .errors(errors::database())
+}
+
+fn whole_number(minimum: u32, maximum: u32) -> String {
+    format!("must be a whole number from {minimum} to {maximum}")
 }
 
 /// The `Cache-Control` of what must be asked for again each time.
