@@ -185,6 +185,16 @@ describe(`useBackgroundJob with React ${version}`, () => {
     expect(last().events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
   });
 
+  it("watches again a job that somebody else has retried", async () => {
+    const failed = frame(1, "failed", { error_message: "no luck", code: "upstream" });
+    server.on("events", endedStream(syncFrame(0, running(0), "start"), failed), stream(syncFrame(1, aJob({ last_seq: 3 })), frame(2, "queued"), frame(3, "started", { attempt: 2 })));
+    server.on("retry", json(409, { success: false, error: "the job is processing", code: "wrong_state", status: "processing" }));
+    show(<Shown id={JOB_ID} />);
+    await shows("the failure", ({ job, connection }) => job?.status === "failed" && connection === "closed");
+    expect(await last().retry()).toBe(true);
+    await shows("that it runs", ({ job, error, connection }) => job?.status === "processing" && error === null && connection === "live");
+  });
+
   it("tells that the job does not exist, and stops", async () => {
     server.on("events", refusal(404, "not_found"));
     show(<Shown id={JOB_ID} />);
