@@ -126,7 +126,7 @@ export function createClient(options: ClientOptions = {}): Client {
 
 async function start(http: Http, request: StartRequest, options: StartOptions): Promise<Started> {
   const signal = signalOf(options);
-  const headers = { "Idempotency-Key": options.idempotencyKey ?? randomKey() };
+  const headers = { "Idempotency-Key": options.idempotencyKey ?? randomKey(http.clock) };
   for (let tries = 1; ; tries += 1) {
     try {
       const answer = await http.json({ method: "POST", path: "/api/jobs/start", headers, body: request, timeout: START_TIMEOUT, signal });
@@ -181,9 +181,9 @@ function ignorable<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-function randomKey(): string {
-  // `randomUUID` is missing where the page is not secure.
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+/** A name that no other start has. Where there is no good source of chance (Node.js 18) any will do: it keeps nothing secret. */
+function randomKey(clock: Clock): string {
+  const bytes = globalThis.crypto?.getRandomValues(new Uint8Array(16)) ?? Uint8Array.from({ length: 16 }, () => Math.floor(clock.random() * 256));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

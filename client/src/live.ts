@@ -17,7 +17,7 @@ export type Outcome =
   | { kind: "exhausted" }
   /** The leading tab's stream is where this one is. */
   | { kind: "handover" }
-  /** The leading tab has nothing more for this one. */
+  /** A stream of its own is wanted at once: the leading tab has nothing more for this one, or another cursor is asked for. */
   | { kind: "alone" }
   /** All connections that may be held open are in use. */
   | { kind: "full" }
@@ -150,7 +150,7 @@ export class Live<Snapshot> {
   #openAtTail(own: Reading): void {
     this.#skipsReplay = false;
     this.#cursor = null;
-    own.end({ kind: "lost", error: null, wait: 0 });
+    own.end({ kind: "alone" });
   }
 
   /** Where comments cannot be seen, a stream may be silent because nothing happens. */
@@ -345,8 +345,7 @@ class Reading {
 export function isFatal(thrown: unknown): boolean {
   if (!(thrown instanceof JobcastError)) return true;
   if (thrown.status === 401 || thrown.status === 403) return true;
-  const isOurs = thrown.code !== "not_json" && thrown.code !== "not_a_stream";
-  return isOurs && thrown.status >= 400 && thrown.status < 500 && !thrown.isTemporary;
+  return thrown.status >= 400 && thrown.status < 500 && !thrown.isTemporary;
 }
 
 function mute(path: string, milliseconds: number): Outcome {

@@ -1,148 +1,53 @@
-// The contract's nouns as TypeScript: what the server sends, and what the client makes of it.
+// The contract's nouns, taken from the server's own description, and what the client makes of them.
 // Must not hold code.
 
-/** What a job is doing. The last three are terminal. */
-export type JobStatus = "pending" | "processing" | "completed" | "failed" | "cancelled";
+import type { components } from "./openapi.js";
 
-/** The kinds of work. A newer server may know more. */
-export type JobType =
-  | "brand_intelligence"
-  | "competitor_analysis"
-  | "target_audiences"
-  | "products_services"
-  | "campaigns"
-  | "brand_extraction"
-  | "page_discovery";
+type Schemas = components["schemas"];
 
-/** How the call to a job's webhook stands. */
-export interface Webhook {
-  url: string;
-  status: "pending" | "delivered" | "failed";
-  attempts: number;
-  last_error: string | null;
-  next_attempt_at: string | null;
-  delivered_at: string | null;
-}
+export type JobStatus = Schemas["JobStatus"];
+export type JobType = Schemas["JobType"];
+export type Webhook = Schemas["JobWebhook"];
+export type ErrorCode = Schemas["ErrorCode"];
+/** How a stream goes on: from the start, exactly after the cursor, or from the beginning since the cursor was unknown. */
+export type Resume = Schemas["Resume"];
 
 /** A job as `GET /api/jobs/:id/status` shows it. Times are RFC 3339, UTC. */
-export interface Job {
-  id: string;
-  brand_id: string;
-  job_type: JobType;
+export interface Job extends Omit<Schemas["Job"], "input_data"> {
+  /** The input with its defaults filled in; what it holds depends on the type. */
   input_data: Record<string, unknown>;
-  status: JobStatus;
-  /** 0 to 100; never goes down within an attempt. */
-  progress: number;
-  /** In words: `Step 2/3: Analyzing competitor ads with AI`. */
-  current_step: string;
-  step: number;
-  total_steps: number;
-  retry_count: number;
-  max_retries: number;
-  /** The number of the job's latest event. */
-  last_seq: number;
-  created_at: string;
-  started_at: string | null;
-  completed_at: string | null;
-  estimated_completion: string | null;
-  result_id: string | null;
-  error_message: string | null;
-  webhook: Webhook | null;
 }
 
-/** What `POST /api/jobs/start` takes. */
-export interface StartRequest {
-  brand_id: string;
-  job_type: JobType;
-  input_data?: Record<string, unknown>;
-  webhook_url?: string | null;
-}
-
+/** What `start` takes: the input goes with the type. */
+export type StartRequest = Schemas["StartJob"];
 /** What it answers. */
-export interface Started {
-  success: true;
-  job_id: string;
-  status: "pending";
-  /** In seconds. */
-  estimated_duration: number;
-  /** With a token for this job alone, good for an hour, where the server asks for tokens. */
-  events_url: string;
-  status_url: string;
-}
+export type Started = Schemas["StartedJob"];
 
-/** What a completed job made. `result_data` depends on the job's type. */
-export interface JobResult {
-  success: true;
-  status: "completed";
-  result_id: string | null;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+/** What a completed job came to. */
+export interface JobResult extends Omit<Schemas["JobResult"], "result_data"> {
+  // What it holds depends on the job's type.
   result_data: any;
-  completed_at: string | null;
 }
 
 /** Which jobs to list. */
 export interface JobFilter {
-  brand_id?: string;
-  status?: JobStatus;
-  job_type?: JobType;
+  brand_id?: string | undefined;
+  status?: JobStatus | undefined;
+  job_type?: JobType | undefined;
   /** 1 to 100, 20 if left out. */
-  limit?: number;
+  limit?: number | undefined;
   /** The `next_cursor` of the page before. */
-  cursor?: string;
+  cursor?: string | null | undefined;
 }
 
 /** A page of jobs, newest first; `next_cursor` is null on the last. */
-export interface JobPage {
-  success: true;
+export interface JobPage extends Omit<Schemas["JobPage"], "jobs"> {
   jobs: Job[];
-  next_cursor: string | null;
 }
 
-/** One field of a job type's `input_data`. */
-export interface JobTypeInput {
-  name: string;
-  kind: "url" | "text" | "date" | "boolean" | "integer";
-  required: boolean;
-  default?: boolean | number;
-  minimum?: number;
-  maximum?: number;
-  maximum_length?: number;
-}
-
-/** A job type, and whether it can run. */
-export interface JobTypeInfo {
-  job_type: JobType;
-  available: boolean;
-  /** The environment variable that is not set on the server, if one is missing. */
-  missing: string | null;
-  /** In seconds. */
-  estimated_duration: number;
-  input: JobTypeInput[];
-}
-
-/** What can be started. */
-export interface JobTypes {
-  success: true;
-  /** Whether the upstreams are stand-ins (`jobcast demo`). */
-  simulated: boolean;
-  job_types: JobTypeInfo[];
-}
-
-/** How a stream goes on: from the start, exactly after the cursor, or from the beginning since the cursor was unknown. */
-export type Resume = "start" | "exact" | "reset";
-
-/** What every event of a job says. */
-export interface EventFields {
-  job_id: string;
-  seq: number;
-  at: string;
-  status: JobStatus;
-  progress: number;
-  current_step: string;
-  step: number;
-  total_steps: number;
-  attempt: number;
-}
+export type JobTypes = Schemas["JobTypes"];
+export type JobTypeInfo = Schemas["JobTypeInfo"];
+export type JobTypeInput = Schemas["InputField"];
 
 /** What the client adds to every event. */
 export interface EventOrigin {
@@ -150,20 +55,17 @@ export interface EventOrigin {
   replayed: boolean;
 }
 
-export type QueuedEvent = { type: "queued" } & EventFields & EventOrigin;
-export type StartedEvent = { type: "started" } & EventFields & EventOrigin;
-export type ProgressEvent = { type: "progress"; detail: Record<string, unknown> } & EventFields & EventOrigin;
-export type DeltaEvent = { type: "delta"; text: string } & EventFields & EventOrigin;
-export type RetryingEvent = { type: "retrying"; error: string; next_attempt_at: string } & EventFields & EventOrigin;
-export type CompletedEvent = {
-  type: "completed";
-  result_id: string;
-  result_url: string;
-  usage?: Record<string, unknown>;
-} & EventFields &
-  EventOrigin;
-export type FailedEvent = { type: "failed"; error_message: string; code: string } & EventFields & EventOrigin;
-export type CancelledEvent = { type: "cancelled" } & EventFields & EventOrigin;
+/** An event of the contract under the name that its frame has. */
+type Named<Type extends string, Fields> = { type: Type } & Fields & EventOrigin;
+
+export type QueuedEvent = Named<"queued", Schemas["QueuedEvent"]>;
+export type StartedEvent = Named<"started", Schemas["StartedEvent"]>;
+export type ProgressEvent = Named<"progress", Schemas["ProgressEvent"]>;
+export type DeltaEvent = Named<"delta", Schemas["DeltaEvent"]>;
+export type RetryingEvent = Named<"retrying", Schemas["RetryingEvent"]>;
+export type CompletedEvent = Named<"completed", Schemas["CompletedEvent"]>;
+export type FailedEvent = Named<"failed", Schemas["FailedEvent"]>;
+export type CancelledEvent = Named<"cancelled", Schemas["CancelledEvent"]>;
 
 /** One durable fact about a job. */
 export type LoggedEvent =

@@ -186,6 +186,12 @@ describe("refusals", () => {
     await expect(watching.done).rejects.toMatchObject({ status: 403, code: "forbidden" });
   });
 
+  it.each([401, 403])("of %i by a proxy end it as well", async (status) => {
+    server.on("events", page(status));
+    watching = new Watching(server);
+    await expect(watching.done).rejects.toMatchObject({ status, code: "not_json" });
+  });
+
   it("of 401 end it when the token is all there is", async () => {
     server.on("events", refusal(401, "unauthorized"));
     watching = new Watching(server, { token: "old" });

@@ -128,6 +128,18 @@ describe("tabs on one job", () => {
     await isLive(second, "shared");
   });
 
+  it("find it out by the next keep-alive, if it was the last message for long", async () => {
+    const { tabs, first, second } = await twoTabs();
+    tabs[1].isFrozen = true;
+    happens();
+    await has(first, 3);
+    await settle();
+    tabs[1].isFrozen = false;
+    for (const viewer of viewers) viewer.write(":\n\n");
+    await has(second, 3);
+    expect(second.seqs).toEqual([1, 2, 3]);
+  });
+
   it("do not wait for a leading tab that is frozen longer than for a mute stream", async () => {
     const { tabs, second } = await twoTabs();
     tabs[0].isFrozen = true;

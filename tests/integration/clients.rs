@@ -131,7 +131,8 @@ fn browser(program: &str, server: &Url, site: &Site, folder: &Path) -> Program {
     Program::start(node, 2 * DEADLINE)
 }
 
-async fn assert_did_well(driver: Program, folder: &Path) {
+/// Checks that a program and the browser that it drove have ended, and that it found nothing to complain of.
+pub async fn assert_did_well(driver: Program, folder: &Path) {
     let ended = driver.end().await;
     assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
     eventually("the browser's end", async || processes_with(folder).is_empty().then_some(())).await;
@@ -196,7 +197,8 @@ fn node(program: &str) -> Command {
     node
 }
 
-fn chromium() -> PathBuf {
+/// Where the browser is.
+pub fn chromium() -> PathBuf {
     let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
     let found = || {
         std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join("chromium")).find(|at| at.exists())

@@ -9,6 +9,7 @@ mod attempts;
 mod bad_input;
 mod bad_start;
 mod brand_stream;
+mod client;
 mod clients;
 #[path = "../corpus/mod.rs"]
 mod corpus;

@@ -1,7 +1,8 @@
 // Starts a job and follows it. The job is in the page's address, so that a reload finds it again.
 import { JobState, createClient, isTerminal } from "/client/index.js";
 
-const client = createClient();
+// `?stream=eventsource` and `?stream=none` show what happens where fetch cannot stream, and where nothing can.
+const client = createClient({ stream: new URLSearchParams(location.search).get("stream") ?? "auto" });
 const byId = (id) => document.getElementById(id);
 let watching = new AbortController();
 

@@ -10,7 +10,6 @@ import { SharedStore } from "./shared-store.js";
 /** A job, with its result once it has completed. */
 export interface BackgroundJob extends Job {
   // What it holds depends on the job's type.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   result_data?: any;
 }
 

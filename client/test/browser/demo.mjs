@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const STARTING = 30_000;
+/** A demo whose test was killed ends by itself, in seconds. */
+const LIFETIME = 300;
 
 /** Starts the program at `path`; `url` is where it listens, also after `restart`. */
 export async function startDemo(path) {
@@ -21,15 +23,16 @@ export async function startDemo(path) {
     /** kill -9. */
     async kill() {
       const ended = once(child, "exit");
-      child.kill("SIGKILL");
+      killGroup(child);
       await ended;
     },
     async start() {
-      child = spawn(path, ["demo", "--port", String(port), "--allow-private-sites", "true", "--lease-seconds", "2"], { cwd: folder, stdio: ["ignore", "pipe", "ignore"] });
+      const flags = ["--port", String(port), "--allow-private-sites", "true", "--lease-seconds", "2"];
+      child = spawn("timeout", ["--signal=KILL", String(LIFETIME), path, "demo", ...flags], { cwd: folder, stdio: ["ignore", "pipe", "ignore"] });
       port = await portOf(child);
     },
     stop() {
-      child?.kill("SIGKILL");
+      killGroup(child);
       rmSync(folder, { recursive: true, force: true });
     },
     /** Starts a job, as another program would. */
@@ -46,6 +49,15 @@ export async function startDemo(path) {
   };
   await demo.start();
   return demo;
+}
+
+// `timeout` leads a process group of its own.
+function killGroup(child) {
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It has ended already.
+  }
 }
 
 function portOf(child) {
