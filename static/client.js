@@ -323,7 +323,7 @@ var Live = class {
   #openAtTail(own) {
     this.#skipsReplay = false;
     this.#cursor = null;
-    own.end({ kind: "lost", error: null, wait: 0 });
+    own.end({ kind: "alone" });
   }
   /** Where comments cannot be seen, a stream may be silent because nothing happens. */
   async #judgeSilence(own) {
@@ -493,8 +493,7 @@ var Reading = class {
 function isFatal(thrown) {
   if (!(thrown instanceof JobcastError)) return true;
   if (thrown.status === 401 || thrown.status === 403) return true;
-  const isOurs = thrown.code !== "not_json" && thrown.code !== "not_a_stream";
-  return isOurs && thrown.status >= 400 && thrown.status < 500 && !thrown.isTemporary;
+  return thrown.status >= 400 && thrown.status < 500 && !thrown.isTemporary;
 }
 function mute(path, milliseconds) {
   return { kind: "mute", error: new JobcastError(`The stream ${path} has brought nothing for ${milliseconds / 1e3} s: something in between holds it back.`, { code: "mute" }) };
@@ -1306,7 +1305,7 @@ function createClient(options = {}) {
 }
 async function start(http, request, options) {
   const signal = signalOf(options);
-  const headers = { "Idempotency-Key": options.idempotencyKey ?? randomKey() };
+  const headers = { "Idempotency-Key": options.idempotencyKey ?? randomKey(http.clock) };
   for (let tries = 1; ; tries += 1) {
     try {
       const answer = await http.json({ method: "POST", path: "/api/jobs/start", headers, body: request, timeout: START_TIMEOUT, signal });
@@ -1351,8 +1350,8 @@ function ignorable(promise) {
   promise.catch(() => void 0);
   return promise;
 }
-function randomKey() {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+function randomKey(clock) {
+  const bytes = globalThis.crypto?.getRandomValues(new Uint8Array(16)) ?? Uint8Array.from({ length: 16 }, () => Math.floor(clock.random() * 256));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 var Watches = class {
