@@ -38,14 +38,16 @@ async function main() {
   });
 }
 
-// A token for other brands than the page's own would show an empty list.
+// A token for other brands than the one that is shown, or is about to be, would show an empty list.
 function adoptBrand(brands) {
-  if (brands.length === 0 || brands.includes(brandId())) return;
+  const address = readAddress(location.hash);
+  const wanted = address.view === "brand" ? (address.brandId ?? brandId()) : brandId();
+  if (brands.length === 0 || brands.includes(wanted)) return;
   useBrand(brands[0]);
   resetJobList();
-  if (routed === null || byId("home-view").hidden) return;
+  if (address.view !== "brand") return;
   history.replaceState(null, "", brandAddress(brandId()));
-  route();
+  if (routed !== null) route();
 }
 
 function route() {

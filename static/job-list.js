@@ -128,11 +128,18 @@ function take(event) {
 function takeSync({ jobs, resume }) {
   if (resume === "reset") listed.clear();
   listed.takeSync(jobs);
+  if (resume === "reset") beginAtTheTail();
   showProblem("");
   // Among the newest there may be none of those that are wanted.
   if (!listed.isWhole) askQuietly();
   wantPage();
   schedule();
+}
+
+// The state was just told; the history that the server would replay from its beginning is old news.
+function beginAtTheTail() {
+  rest();
+  follow();
 }
 
 // A poll tells the newest jobs; older ones may be running still.

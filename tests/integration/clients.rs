@@ -110,7 +110,7 @@ async fn the_dashboard_asks_for_tokens_in_chromium() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_list_of_the_dashboard_follows_its_brand_in_chromium() {
-    let (demo, site) = (Demo::start().await, Site::start_held().await);
+    let (demo, site) = (Demo::with(&["--allow-private-sites"]).await, Site::start_held().await);
     let folder = tempfile::tempdir().unwrap();
     let mut driver = browser("job-list.mjs", &demo.url, &site, folder.path());
     driver.prints("cut").await;
@@ -120,7 +120,7 @@ async fn the_list_of_the_dashboard_follows_its_brand_in_chromium() {
 
 /// A program of `tests/browser` that drives Chromium; the browser keeps its profile in `folder` and names it on its
 /// command line.
-fn browser(program: &str, server: &Url, site: &Site, folder: &Path) -> Program {
+pub fn browser(program: &str, server: &Url, site: &Site, folder: &Path) -> Program {
     let mut node = node(program);
     let node = node
         .args([server.as_str(), &site.url])
