@@ -1,8 +1,8 @@
 // The brand this browser works for: made on first use, kept in localStorage, changed in a dialog.
+import { isBrandId } from "/static/address.js";
 import { byId, setText, setShown } from "/static/dom.js";
 
 const KEY = "jobcast.brand_id";
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 let current = null;
 
@@ -14,7 +14,7 @@ export function brandId() {
 
 /** Works for this brand from now on, if it is one's id. */
 export function useBrand(id) {
-  if (!UUID.test(id)) return;
+  if (!isBrandId(id)) return;
   current = keep(id);
   show();
 }
@@ -39,7 +39,7 @@ export function mountBrand(onChange) {
   byId("brand-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const wanted = input.value.trim().toLowerCase();
-    if (!UUID.test(wanted)) {
+    if (!isBrandId(wanted)) {
       setError("A brand id is a UUID such as 3f0c9a52-7d1e-4b64-9c5e-0a6f2f1f7b11.");
       input.focus();
       return;
@@ -77,7 +77,7 @@ function setError(text) {
 function stored() {
   try {
     const value = localStorage.getItem(KEY);
-    return value !== null && UUID.test(value) ? value : null;
+    return value !== null && isBrandId(value) ? value : null;
   } catch {
     return null;
   }

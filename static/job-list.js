@@ -1,49 +1,44 @@
-// The list of a brand's jobs, newest first: one stream keeps it live, and it is polled while there is none.
-import { fetchStatus, listJobs } from "/static/api.js";
+// The list of a brand's jobs, newest first, perhaps narrowed down: one watch keeps it live.
+import { ALL } from "/static/address.js";
 import { announce } from "/static/announce.js";
 import { brandId } from "/static/brand.js";
-import { BrandStream } from "/static/brand-stream.js";
+import { isTerminal } from "/static/client.js";
+import { CONNECTING, showConnection } from "/static/connection.js";
 import { byId, setShown, setText, whileBusy } from "/static/dom.js";
 import { STATUS_WORDS } from "/static/format.js";
 import { newJobRow } from "/static/job-row.js";
-import { isTerminal } from "/static/job-stream.js";
 import { shortSubject, typeName } from "/static/job-words.js";
 import { ListedJobs, NEWEST, PAGE } from "/static/listed-jobs.js";
+import { withClient } from "/static/server.js";
 
 /** How often ages are written anew, in milliseconds. */
 const AGE_PERIOD = 10_000;
-/** How often the list is asked for while the stream is not live, in milliseconds, a quarter more or less. */
-const POLL_PERIOD = 4_000;
+/** How long after a call that failed it is made again, in milliseconds, a quarter more or less. */
+const PAUSE = 4_000;
 /** A tab that is hidden for so many milliseconds gives its connection back: a browser has six for a server. */
 const HIDDEN_PATIENCE = 30_000;
 /** So many new jobs are asked for one by one; more come with a page. */
 const FEW = 3;
-/** Running jobs below the polled page that are asked for one by one, at each poll. */
+/** Running jobs below those that a poll tells, that are asked for one by one, at each poll. */
 const POLLED_BELOW = 10;
 
-const CONNECTION_WORDS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", polling: "Polling", closed: "Paused" };
-const CONNECTION_NOTES = {
-  live: "Changes are shown as they happen.",
-  reconnecting: "The live connection was lost. It is being opened again.",
-  polling: "There is no live connection at the moment. The list is asked for every few seconds.",
-};
+const CLOSED = Object.freeze({ state: "closed", transport: null, failures: 0, error: null });
 
-const listed = new ListedJobs();
+let listed = new ListedJobs();
+let filter = ALL;
 const rows = new Map();
 const newcomers = new Set();
 const ended = new Map();
-let stream = null;
-let connection = "closed";
+/** Ends the watch that there is. */
+let watching = null;
+let connection = CLOSED;
 let isShown = false;
-/** Changes when what is under way belongs to a brand or a view that was left. */
+/** Changes when what is under way belongs to a brand, a filter or a view that was left. */
 let epoch = 0;
 /** The epochs in which new jobs and a first page are being asked for. */
 let welcoming = null;
 let wanting = null;
 let asking = 0;
-let pollTimer = 0;
-let isPolled = false;
-let isUnreachable = false;
 let hiddenTimer = 0;
 let isScheduled = false;
 
@@ -55,8 +50,16 @@ export function mountJobList() {
   document.addEventListener("visibilitychange", () => { if (isShown) document.hidden ? awaitReturn() : comeBack(); });
 }
 
-/** Loads the list and follows it. */
-export function showJobList() {
+/** Loads the list, narrowed down to `wanted`, and follows it. */
+export function showJobList(wanted = ALL) {
+  if (wanted.status !== filter.status || wanted.jobType !== filter.jobType) {
+    epoch += 1;
+    newcomers.clear();
+    filter = wanted;
+    listed = new ListedJobs(filter);
+    showProblem("");
+    schedule();
+  }
   isShown = true;
   if (document.hidden) awaitReturn();
   follow();
@@ -70,54 +73,96 @@ export function hideJobList() {
   newcomers.clear();
   ended.clear();
   clearTimeout(hiddenTimer);
-  stream?.close();
+  rest();
 }
 
 /** Forgets the jobs of the brand that was left. */
 export function resetJobList() {
   hideJobList();
-  stream = null;
-  listed.clear();
+  listed = new ListedJobs(filter);
   showProblem("");
   schedule();
 }
 
 // ---- Following ----
 
-function follow() {
-  stream ??= new BrandStream(brandId(), {
-    sync: onSync,
-    event: onEvent,
-    connection: onConnection,
-    isBehind: ask,
-  });
-  if (connection === "closed") stream.open();
+async function follow() {
+  if (watching !== null) return;
+  const mine = new AbortController();
+  watching = mine;
+  connection = CONNECTING;
+  schedule();
+  try {
+    await withClient((client) => client.watchBrand(brandId(), {
+      signal: mine.signal,
+      onEvent: (event) => { if (mine === watching) take(event); },
+      onConnection: (next) => { if (mine === watching) onConnection(next); },
+    }));
+  } catch (error) {
+    if (mine !== watching) return;
+    watching = null;
+    connection = { ...CLOSED, error };
+    showProblem(error.message);
+    schedule();
+  }
+}
+
+function rest() {
+  watching?.abort();
+  watching = null;
+  connection = CLOSED;
+  schedule();
 }
 
 function onConnection(next) {
   connection = next;
-  if (next === "live" || next === "closed") stopPolling();
-  else pollLater();
   schedule();
 }
 
-function onSync(jobs, cleared) {
-  if (cleared) listed.clear();
+function take(event) {
+  if (event.type === "sync") takeSync(event);
+  else if (event.type === "snapshot") takeSnapshot(event);
+  else takeEvent(event);
+}
+
+function takeSync({ jobs, resume }) {
+  if (resume === "reset") listed.clear();
   listed.takeSync(jobs);
+  if (resume === "reset") beginAtTheTail();
   showProblem("");
+  // Among the newest there may be none of those that are wanted.
+  if (!listed.isWhole) askQuietly();
   wantPage();
   schedule();
 }
 
-function onEvent(name, data) {
-  if (typeof data.job_id !== "string") return;
-  const isNews = listed.takeEvent(name, data);
-  if (isNews && name !== "delta") {
-    if (isTerminal(name)) ended.set(data.job_id, name);
+// The state was just told; the history that the server would replay from its beginning is old news.
+function beginAtTheTail() {
+  rest();
+  follow();
+}
+
+// A poll tells the newest jobs; older ones may be running still.
+function takeSnapshot({ jobs }) {
+  listed.takeSync(jobs);
+  showProblem("");
+  const told = new Set(jobs.map(({ id }) => id));
+  const below = listed.ordered.filter((job) => !isTerminal(job.status) && !told.has(job.id));
+  for (const { id } of below.slice(0, POLLED_BELOW)) takeStatuses([id]).catch(() => { /* The next poll asks again. */ });
+  if (!listed.isWhole) askQuietly();
+  wantPage();
+  schedule();
+}
+
+function takeEvent(event) {
+  const isWanted = listed.mayWant(event);
+  const isNews = listed.takeEvent(event);
+  if (isNews && event.type !== "delta") {
+    if (isTerminal(event.type)) ended.set(event.job_id, event.type);
     schedule();
   }
-  if (name === "queued" && !listed.has(data.job_id)) {
-    newcomers.add(data.job_id);
+  if (isWanted) {
+    newcomers.add(event.job_id);
     welcome();
   }
 }
@@ -147,45 +192,44 @@ async function welcome() {
 
 async function takeStatuses(ids) {
   const mine = epoch;
-  const answers = await Promise.all(ids.map(fetchStatus));
+  const jobs = await Promise.all(ids.map((id) => withClient((client) => client.status(id))));
   if (mine !== epoch) return;
-  for (const { job } of answers) listed.takeJob(job);
+  for (const job of jobs) listed.takeJob(job);
   schedule();
 }
 
 function awaitReturn() {
   clearTimeout(hiddenTimer);
-  hiddenTimer = setTimeout(() => stream?.close(), HIDDEN_PATIENCE);
+  hiddenTimer = setTimeout(rest, HIDDEN_PATIENCE);
 }
 
 function comeBack() {
   clearTimeout(hiddenTimer);
-  if (connection === "live") {
-    stream.verify();
-    return;
-  }
-  stream.hurry();
   follow();
   askQuietly();
 }
 
 // ---- Asking ----
 
-/** Asks for the newest jobs and says whether there was news. Rejects if there is no answer. */
+/** Asks for the newest jobs. Rejects if there is no answer. */
 async function ask() {
   const mine = epoch;
   const before = listed.ids;
   asking += 1;
   try {
-    const answer = await listJobs(brandId(), { limit: listed.isPaged ? NEWEST : PAGE });
-    if (mine !== epoch) return false;
-    const hasNews = listed.takePage(answer, before);
+    const answer = await list({ limit: listed.isPaged ? NEWEST : PAGE });
+    if (mine !== epoch) return;
+    listed.takePage(answer, before);
     showProblem("");
     schedule();
-    return hasNews;
   } finally {
     asking -= 1;
   }
+}
+
+function list(page) {
+  const narrowed = { ...(filter.status !== null && { status: filter.status }), ...(filter.jobType !== null && { job_type: filter.jobType }) };
+  return withClient((client) => client.list({ brand_id: brandId(), ...narrowed, ...page }));
 }
 
 async function askQuietly() {
@@ -211,7 +255,7 @@ async function loadMore() {
   const mine = epoch;
   const cursor = listed.nextCursor;
   try {
-    const answer = await listJobs(brandId(), { cursor, limit: PAGE });
+    const answer = await list({ cursor, limit: PAGE });
     // If the list began again meanwhile, this page belongs to another.
     if (mine !== epoch || cursor !== listed.nextCursor) return;
     listed.takeOlder(answer);
@@ -233,44 +277,9 @@ async function wantPage() {
   if (wanting === mine) wanting = null;
 }
 
-function pollLater() {
-  if (pollTimer === 0) pollTimer = setTimeout(poll, around(POLL_PERIOD));
-}
-
-async function poll() {
-  const mine = pollTimer;
-  const isAnswered = !document.hidden && await askQuietly();
-  if (mine !== pollTimer) return;
-  if (isAnswered) askBelow();
-  if (isAnswered && isUnreachable) stream.hurry();
-  isUnreachable = !isAnswered && !document.hidden;
-  isPolled = isAnswered;
-  schedule();
-  wantPage();
-  pollTimer = 0;
-  if (connection !== "live" && connection !== "closed") pollLater();
-}
-
-// A page has the newest jobs; older ones may be running still.
-function askBelow() {
-  const below = listed.ordered.slice(NEWEST).filter((job) => !isTerminal(job.status));
-  for (const { id } of below.slice(0, POLLED_BELOW)) takeStatuses([id]).catch(() => { /* The next poll asks again. */ });
-}
-
-function stopPolling() {
-  clearTimeout(pollTimer);
-  pollTimer = 0;
-  isPolled = false;
-  isUnreachable = false;
-}
-
-function pause() {
-  return new Promise((resolve) => { setTimeout(resolve, around(POLL_PERIOD)); });
-}
-
 // Many pages that lost one server are not to ask the next one in step.
-function around(milliseconds) {
-  return milliseconds * (0.75 + Math.random() / 2);
+function pause() {
+  return new Promise((resolve) => { setTimeout(resolve, PAUSE * (0.75 + Math.random() / 2)); });
 }
 
 // ---- Showing ----
@@ -298,9 +307,14 @@ function render() {
     rows.get(job.id).update(job);
     return rows.get(job.id).node;
   }));
-  setShown(byId("jobs-empty"), jobs.length === 0 && listed.isPaged && byId("jobs-error").hidden);
+  const isEmpty = jobs.length === 0 && listed.isPaged && byId("jobs-error").hidden;
+  setShown(byId("jobs-empty"), isEmpty && listed.isWhole);
+  setShown(byId("jobs-none"), isEmpty && !listed.isWhole, byId("jobs-refresh"));
+  const isAwaited = jobs.length === 0 && !listed.isPaged && byId("jobs-error").hidden;
+  setShown(byId("jobs-awaited"), isAwaited);
+  setShown(byId("brand-requests"), !isAwaited);
   setShown(byId("jobs-more"), listed.nextCursor !== null, byId("jobs-refresh"));
-  renderConnection();
+  showConnection(byId("jobs-connection"), connection, connection.error === null ? "Paused" : "Not connected");
   tellEnds();
 }
 
@@ -311,14 +325,6 @@ function arrange(list, nodes) {
   nodes.forEach((node, index) => {
     if (list.children[index] !== node) list.insertBefore(node, list.children[index] ?? null);
   });
-}
-
-function renderConnection() {
-  const shown = isPolled && connection !== "live" ? "polling" : connection;
-  const badge = byId("jobs-connection");
-  setText(badge, CONNECTION_WORDS[shown]);
-  badge.dataset.connection = shown;
-  badge.title = CONNECTION_NOTES[shown] ?? "";
 }
 
 // Only ends are said aloud: the rest would drown out what a person is doing.

@@ -1,9 +1,10 @@
 // One row of the list of jobs. Every row has the same height in every state, so that a change moves nothing else.
-import { serverNow } from "/static/api.js";
+import { jobAddress } from "/static/address.js";
+import { isTerminal } from "/static/client.js";
 import { el, setText } from "/static/dom.js";
 import { STATUS_WORDS, age, clock, moment } from "/static/format.js";
-import { isTerminal } from "/static/job-stream.js";
 import { shortSubject, subject, typeName } from "/static/job-words.js";
+import { serverNow } from "/static/server.js";
 
 /** A row for a job: its `node`, `update(job)`, and `tick()` for what time alone changes. */
 export function newJobRow(job) {
@@ -14,7 +15,7 @@ export function newJobRow(job) {
   const percent = el("span", { class: "row-percent" });
   const when = el("time", { class: "row-age", datetime: job.created_at, title: moment(job.created_at) });
   const fill = el("span", { class: "bar-fill" });
-  const link = el("a", { class: "row", href: `#/jobs/${encodeURIComponent(job.id)}` },
+  const link = el("a", { class: "row", href: jobAddress(job.id) },
     el("span", { class: "row-head" }, title, status),
     el("span", { class: "row-meta" }, kind, when),
     el("span", { class: "row-state" }, state, percent),

@@ -37,6 +37,9 @@ const TYPES = {
   },
 };
 
+/** The job types that there are words for. */
+export const JOB_TYPES = Object.keys(TYPES);
+
 const FIELDS = {
   url: { name: "Site address" },
   competitor_name: { name: "Name of the competitor", hint: "As it appears in its ads." },

@@ -1,15 +1,18 @@
-// Which jobs of a brand are listed and where each stands, from pages, `sync` frames and events. No DOM, no network.
-import { mergeEvent } from "/static/job-state.js";
+// Which jobs of a brand are listed and where each stands, from pages, states and events. No DOM, no network.
+import { ALL } from "/static/address.js";
+import { advanced } from "/static/client.js";
 
 /** How many jobs a page of the list has. */
 export const PAGE = 20;
-/** As many come with a stream's first frame, and are asked for to bring a list up to date. */
+/** As many come with a stream's first frame or a poll, and are asked for to bring a list up to date. */
 export const NEWEST = 50;
 /** Jobs at most: a list that is open for days begins again with its first page, so that it does not fill the memory. */
 const MOST = 500;
 /** Events that are kept of jobs that are not listed, in case an answer that brings the job was read before them. */
 const EARLY_JOBS = 100;
 const EARLY_EVENTS = 20;
+/** The events that change a job's status. */
+const TURNS = new Set(["queued", "started", "retrying", "completed", "failed", "cancelled"]);
 
 export class ListedJobs {
   #jobs = new Map();
@@ -17,10 +20,21 @@ export class ListedJobs {
   #early = new Map();
   #nextCursor = null;
   #isPaged = false;
+  #filter;
 
-  /** The jobs, newest first. */
+  /** `filter` narrows the list down: `{ status, jobType }`, null for all. */
+  constructor(filter = ALL) {
+    this.#filter = filter;
+  }
+
+  /** Whether the list has all jobs of the brand, and not only some. */
+  get isWhole() {
+    return this.#filter.status === null && this.#filter.jobType === null;
+  }
+
+  /** The jobs that belong here, newest first. Others are kept that did before something happened to them. */
   get ordered() {
-    this.#ordered ??= [...this.#jobs.values()].sort(newestFirst);
+    this.#ordered ??= [...this.#jobs.values()].filter((job) => this.#isWanted(job)).sort(newestFirst);
     return this.#ordered;
   }
 
@@ -72,9 +86,13 @@ export class ListedJobs {
     return hasNews;
   }
 
-  /** Takes the newest jobs from a stream's first frame. Until a page was read they are cut to one, which older ones can follow. */
+  /**
+   * Takes the newest jobs of the brand, narrowed down or not, as a watch tells them. Until a page was read they are cut to one,
+   * which older ones can follow.
+   */
   takeSync(jobs) {
     const newest = jobsIn(jobs);
+    if (!this.isWhole) return this.#takeAmongOthers(newest);
     if (this.#isDetachedFrom(newest, newest.length >= NEWEST)) this.#keep([]);
     this.#takeNewest(this.#isPaged ? newest : newest.slice(0, PAGE), false);
   }
@@ -92,18 +110,36 @@ export class ListedJobs {
     this.#trim();
   }
 
-  /** Takes an event, in order. Returns whether it was news of a listed job. */
-  takeEvent(name, data) {
-    const job = this.#jobs.get(data.job_id);
-    if (job) return advance(job, name, data);
-    if (name !== "delta") this.#keepEarly(name, data);
+  /** Takes an event, in order. Returns whether it was news of a job that is known here. */
+  takeEvent(event) {
+    if (this.#jobs.has(event.job_id)) return this.#advance(event);
+    if (event.type !== "delta") this.#keepEarly(event);
     return false;
   }
 
-  #keepEarly(name, data) {
-    const events = this.#early.get(data.job_id) ?? [];
-    this.#early.delete(data.job_id);
-    this.#early.set(data.job_id, [...events, { name, data }].slice(-EARLY_EVENTS));
+  /** Whether a job that is not known here might belong here by this event, as far as the event says. */
+  mayWant(event) {
+    if (this.#jobs.has(event.job_id)) return false;
+    return this.#filter.status === null ? event.type === "queued" : event.status === this.#filter.status && TURNS.has(event.type);
+  }
+
+  #isWanted(job) {
+    const { status, jobType } = this.#filter;
+    return (status === null || job.status === status) && (jobType === null || job.job_type === jobType);
+  }
+
+  // Where others lie in between, nothing can be said of the end of the list before a page was read.
+  #takeAmongOthers(newest) {
+    for (const job of newest) {
+      if (this.#jobs.has(job.id) || (this.#isPaged && this.#isWanted(job) && this.#reaches(job))) this.#takeState(job);
+    }
+    this.#trim();
+  }
+
+  #keepEarly(event) {
+    const events = this.#early.get(event.job_id) ?? [];
+    this.#early.delete(event.job_id);
+    this.#early.set(event.job_id, [...events, event].slice(-EARLY_EVENTS));
     if (this.#early.size > EARLY_JOBS) this.#early.delete(this.#early.keys().next().value);
   }
 
@@ -138,9 +174,17 @@ export class ListedJobs {
     if (known && seqOf(job) < seqOf(known)) return false;
     this.#jobs.set(job.id, { ...job });
     this.#ordered = null;
-    for (const { name, data } of this.#early.get(job.id) ?? []) advance(this.#jobs.get(job.id), name, data);
+    for (const event of this.#early.get(job.id) ?? []) this.#advance(event);
     this.#early.delete(job.id);
     return !known || seqOf(job) > seqOf(known);
+  }
+
+  #advance(event) {
+    const job = this.#jobs.get(event.job_id);
+    if (!(event.seq > seqOf(job))) return false;
+    this.#jobs.set(job.id, advanced(job, event));
+    this.#ordered = null;
+    return true;
   }
 
   // Jobs below the end of the list come with their page.
@@ -148,13 +192,6 @@ export class ListedJobs {
     const end = this.ordered.at(-1);
     return this.#nextCursor === null || end === undefined || newestFirst(job, end) < 0;
   }
-}
-
-function advance(job, name, data) {
-  const seq = Number(data.seq);
-  if (!(seq > seqOf(job))) return false;
-  mergeEvent(job, name, data, seq);
-  return true;
 }
 
 function newestFirst(one, other) {

@@ -1,5 +1,4 @@
 // What a job came to: its result laid out by job type with the raw JSON below, or why there is none.
-import { fetchResult } from "/static/api.js";
 import { audiencesView } from "/static/audiences-view.js";
 import { brandView } from "/static/brand-view.js";
 import { campaignsView } from "/static/campaigns-view.js";
@@ -9,6 +8,7 @@ import { el } from "/static/dom.js";
 import { extractionView } from "/static/extraction-view.js";
 import { fetchPersonaNames } from "/static/persona-names.js";
 import { productsView } from "/static/products-view.js";
+import { withClient } from "/static/server.js";
 import { asList, asObject, isBlank, valueView } from "/static/value-view.js";
 
 const VIEWS = {
@@ -23,7 +23,7 @@ const VIEWS = {
 
 /** Fetches the result of a completed job and lays it out. */
 export async function loadResult(job) {
-  const answer = await fetchResult(job.id);
+  const answer = await withClient((client) => client.result(job.id));
   return resultView(job.job_type, answer, await namesFor(answer.result_data, job.brand_id));
 }
 

@@ -1,4 +1,4 @@
-// The token of this session: asked for when the server wants one, kept for this tab alone, sent with every call.
+// The token of this session: asked for when the server wants one, kept for this tab alone.
 // It is never written to the address or to a store that outlives the tab, and never judged here: the server says what it opens.
 import { byId, setShown, setText } from "/static/dom.js";
 
@@ -27,17 +27,6 @@ export function currentToken() {
 /** Whether the person is being asked: what can wait, should. */
 export function isAsking() {
   return asking !== null;
-}
-
-/** The headers that a call needs besides its own. */
-export function authorization() {
-  return token === null ? {} : { Authorization: `Bearer ${token}` };
-}
-
-/** The address of an event stream with the token in it, because an EventSource sends no headers. */
-export function withToken(address) {
-  if (token === null) return address;
-  return `${address}${address.includes("?") ? "&" : "?"}access_token=${encodeURIComponent(token)}`;
 }
 
 /** After a call with the token `used` was refused with these words: whether there is another one now. Asks the person. */

@@ -1,9 +1,11 @@
 // The form that starts a job: its fields come from the job type's `input`, the server's refusals go to the field they name.
-import { fetchJobTypes, startJob } from "/static/api.js";
 import { brandId, newUuid } from "/static/brand.js";
+import { mountCopy } from "/static/copying.js";
+import { startCommand } from "/static/curl.js";
 import { byId, el, setShown, setText, whileBusy } from "/static/dom.js";
 import { roughly } from "/static/format.js";
 import { fieldHint, fieldName, typeName, typeNeeds, typeSummary } from "/static/job-words.js";
+import { withClient } from "/static/server.js";
 
 /** A host without a scheme, as people type it; `https://` is put before it. */
 const BARE_HOST = /^[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(:\d+)?([/?#]|$)/i;
@@ -23,6 +25,7 @@ export function mountStartForm({ onTypes, onStarted }) {
   byId("job-type").addEventListener("change", showType);
   byId("input-fields").addEventListener("input", (event) => written.set(event.target.name, valueOf(event.target)));
   byId("types-again").addEventListener("click", () => loadTypes(onTypes));
+  mountCopy(byId("start-copy"), () => startCommand(requestFor(chosenType())));
   byId("start-form").addEventListener("submit", (event) => {
     event.preventDefault();
     whileBusy(byId("start-submit"), "Starting…", () => submit(onStarted));
@@ -32,7 +35,7 @@ export function mountStartForm({ onTypes, onStarted }) {
 
 async function loadTypes(onTypes) {
   try {
-    const answer = await fetchJobTypes();
+    const answer = await withClient((client) => client.jobTypes());
     types = Array.isArray(answer.job_types) ? answer.job_types : [];
     onTypes(answer);
     setShown(byId("types-error"), false);
@@ -147,14 +150,18 @@ async function submit(onStarted) {
   const type = chosenType();
   if (!type) return;
   clearErrors();
-  const request = { brand_id: brandId(), job_type: type.job_type, input_data: readInput(type) };
+  const request = requestFor(type);
   try {
-    const answer = await startJob(request, keyFor(request));
+    const answer = await withClient((client) => client.start(request, { idempotencyKey: keyFor(request) }));
     lastStart = { body: "", key: "" };
     onStarted(answer.job_id);
   } catch (error) {
     showError(error);
   }
+}
+
+function requestFor(type) {
+  return { brand_id: brandId(), job_type: type.job_type, input_data: readInput(type) };
 }
 
 // The same key for the same body until it was accepted: pressing twice after a lost answer starts one job.

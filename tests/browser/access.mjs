@@ -46,14 +46,18 @@ function mint(seconds) {
   return `${message}.${createHmac("sha256", secret).update(message).digest("base64url")}`;
 }
 
-/** The addresses of the event streams that the page opens, in order. */
+/** The requests for event streams that the page makes, in order. */
 function noteStreams(page) {
   const streams = [];
   page.on("request", (request) => {
-    const url = new URL(request.url());
-    if (url.pathname.endsWith("/events")) streams.push(url);
+    if (new URL(request.url()).pathname.endsWith("/events")) streams.push(request);
   });
   return streams;
+}
+
+async function wasOpenedWith(request, token) {
+  check(await request.headerValue("authorization") === `Bearer ${token}`, "the stream was not opened with the token");
+  check(!request.url().includes("access_token"), "the token stands in the address of a stream");
 }
 
 async function enter(page, token) {
@@ -108,7 +112,15 @@ async function startsAJob(page, streams, token) {
   await page.locator("#start-submit").click();
   await page.waitForURL(/#\/jobs\/.+/);
   await isLive(page);
-  check(streams.at(-1).searchParams.get("access_token") === token, "the stream was not opened with the token");
+  await wasOpenedWith(streams.at(-1), token);
+  await copiesNoToken(page, token);
+}
+
+async function copiesNoToken(page, token) {
+  await page.locator("#tab-requests").click();
+  const commands = await page.locator("#command-list pre").allTextContents();
+  check(commands.length >= 5 && commands.every((command) => command.includes('-H "Authorization: Bearer $TOKEN"')), `the commands are ${commands}`);
+  check(!(await page.content()).includes(token), "the token can be read on the page");
 }
 
 async function isLive(page) {
@@ -121,8 +133,8 @@ async function asksAgainWhenTheTokenExpires(page, streams) {
   const short = mint(SHORT);
   await enter(page, short);
   await isLive(page);
-  check(streams.at(-1).searchParams.get("access_token") === short, "the stream was not opened with the new token");
-  await page.locator("#log summary").click();
+  await wasOpenedWith(streams.at(-1), short);
+  await page.locator("#tab-events").click();
   await until(page, "the history", () => document.querySelectorAll("#log-rows .log-id").length > 1);
   await until(page, "the dialog to say that the token has expired", () => {
     return document.getElementById("token-dialog").open && /expired/.test(document.getElementById("token-error").textContent);
@@ -132,19 +144,19 @@ async function asksAgainWhenTheTokenExpires(page, streams) {
   await enter(page, next);
   await isLive(page);
   const stream = streams.at(-1);
-  check(stream.searchParams.get("access_token") === next, "the stream was not opened with the new token");
+  await wasOpenedWith(stream, next);
   // More may have come since.
-  const [resumed, after] = [Number(stream.searchParams.get("last_event_id")), await lastEvent(page)];
+  const [resumed, after] = [Number(new URL(stream.url()).searchParams.get("last_event_id")), await lastEvent(page)];
   check(before <= resumed && resumed <= after, `it went on after ${resumed}, not after ${before} to ${after}`);
 }
 
 async function lastEvent(page) {
-  return Number(await page.locator("#log-rows .log-id").last().innerText());
+  return Number(await page.locator("#log-rows .log-id").last().textContent());
 }
 
 async function reachesTheResult(page) {
-  await page.locator("#outcome .result-name").waitFor({ timeout: JOB });
-  const ids = (await page.locator("#log-rows .log-id").allInnerTexts()).map(Number);
+  await until(page, "the result", () => document.querySelector("#outcome .result-name") !== null, JOB);
+  const ids = (await page.locator("#log-rows .log-id").allTextContents()).map(Number);
   check(ids.every((id, index) => index === 0 || id > ids[index - 1]), `events came twice or out of order: ${ids}`);
   check(ids[0] === 1, `the history began at ${ids[0]}`);
   await page.getByRole("link", { name: "All jobs" }).click();

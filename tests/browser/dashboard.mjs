@@ -95,7 +95,7 @@ async function survivesAReload(page) {
   const status = await page.locator("#job-status").getAttribute("data-status");
   check(status === "processing", `the job was ${status} before the page could be reloaded in mid-job; use a site that takes longer`);
   await page.reload();
-  await page.locator("#log summary").click();
+  await page.locator("#tab-events").click();
   await until(page, "the history to be replayed from event 1 after the reload", () => document.querySelector("#log-rows .log-id")?.textContent === "1");
   await until(page, "the steps to be shown after the reload", () => document.querySelectorAll("#step-list .step").length >= 2);
   console.log("reloaded");
@@ -106,6 +106,8 @@ async function reachesTheResult(page) {
   await until(page, "the job to end", () => ["completed", "failed", "cancelled"].includes(document.getElementById("job-status").dataset.status), JOB);
   const status = await page.locator("#job-status").getAttribute("data-status");
   check(status === "completed", `the job ended as ${status}: ${await page.locator("#outcome").textContent()}`);
+  await until(page, "the result to be announced at its tab", () => document.getElementById("tab-outcome").hasAttribute("data-news"));
+  await page.locator("#tab-outcome").click();
   await page.locator("#outcome .result-name").waitFor();
   const shown = await page.locator("#outcome").innerText();
   check(shown.includes(new URL(site).host), `the result does not mention ${new URL(site).host}`);
@@ -142,8 +144,11 @@ async function fitsAPhone(context, jobUrl) {
   await page.setViewportSize({ width: 360, height: 740 });
   await page.goto(jobUrl);
   await page.locator("#outcome .result-name").waitFor();
-  for (const summary of await page.locator("#job-view summary").all()) await summary.click();
   await fitsSideways(page, "the job page");
+  for (const tab of await page.locator("#job-tabs [role=tab]:not([hidden])").all()) {
+    await tab.click();
+    await fitsSideways(page, `the panel ${await tab.textContent()}`);
+  }
   await page.goto(new URL("#/", base).href);
   await page.locator("#job-list a").first().waitFor();
   await fitsSideways(page, "the start page");

@@ -36,8 +36,8 @@ await inABrowser("the list does what it should", async (browser) => {
   await movesARowToItsEnd(page, requests, brand);
   check(await page.evaluate(() => window.isTheSamePage), "the page was loaded anew");
   await pollsWithoutAStream(page, brand);
-  await noticesAMuteStream(page, brand);
-  await restsWhenNobodyLooks(page, requests);
+  await noticesAMuteStream(browser, page, brand);
+  await restsWhenNobodyLooks(browser, page, requests, brand);
   await pagesAndKeepsTheFocus(page, brand);
   await beginsAnewAfterAReset(page, requests);
   await readsTheFirstFrame(page);
@@ -96,7 +96,7 @@ async function movesARowToItsEnd(page, requests, brand) {
 
 async function pollsWithoutAStream(page, brand) {
   page.mayLoseConnection = true;
-  await page.route(STREAMS, (route) => route.fulfill({ status: 404, json: { success: false, error: "There is nothing here.", code: "not_found" } }));
+  await page.route(STREAMS, (route) => route.fulfill({ status: 502, contentType: "text/html", body: "<h1>Bad gateway</h1>" }));
   await page.reload();
   await isConnected(page, "polling", JOB);
   const job = await start(brand);
@@ -108,38 +108,28 @@ async function pollsWithoutAStream(page, brand) {
   page.mayLoseConnection = false;
 }
 
-// The page's clock is put forward, in a page of its own: nobody wants to wait for the patience of a stream.
-async function noticesAMuteStream(page, brand) {
-  const other = await page.context().newPage();
-  watchTheBrowser(other, line.url);
-  await other.clock.install();
-  const requests = noteRequests(other);
-  await other.goto(line.url.href);
+// The page's clock is put forward: nobody wants to wait for the patience of a stream.
+async function noticesAMuteStream(browser, page, brand) {
+  const other = await openApart(browser, brand);
   await isConnected(other, "live");
   const known = await page.locator("#job-list li").count();
-  await until(other, "the list", (rows) => document.querySelectorAll("#job-list li").length === rows, STEP, known);
+  await until(other, "the list", hasRows, STEP, known);
   line.mute();
   const job = await start(brand);
   await isOver(job);
   check(await other.locator(rowOf(job)).count() === 0, "the mute stream was not mute");
   await other.clock.fastForward(41_000);
-  await until(other, `${job} although the stream was mute`, hasStatus, STEP, [job, "completed"]);
-  await isConnected(other, "live");
-  await resumed(requests);
-
-  line.mute();
-  const second = await start(brand);
-  await isOver(second);
-  await other.clock.fastForward(41_000);
   await isConnected(other, "polling");
-  await until(other, `${second} although the stream was mute again`, hasStatus, STEP, [second, "completed"]);
-  const third = await start(brand);
-  await until(other, `the end of ${third}`, hasStatus, JOB, [third, "completed"]);
+  await until(other, `${job} although the stream was mute`, hasStatus, STEP, [job, "completed"]);
+  await other.clock.fastForward(31_000);
   await isConnected(other, "live");
-  await other.close();
+  await resumed(other.requests);
+  const next = await start(brand);
+  await until(other, `the end of ${next}`, hasStatus, JOB, [next, "completed"]);
+  await other.context().close();
 }
 
-async function restsWhenNobodyLooks(page, requests) {
+async function restsWhenNobodyLooks(browser, page, requests, brand) {
   await page.reload();
   await isConnected(page, "live");
   await page.locator("#job-list a").first().click();
@@ -149,11 +139,7 @@ async function restsWhenNobodyLooks(page, requests) {
   await isConnected(page, "live");
   check(requests.open("/api/brands/") === 1, `${requests.open("/api/brands/")} streams are open after coming back to the list`);
 
-  const other = await page.context().newPage();
-  watchTheBrowser(other, line.url);
-  const itsRequests = noteRequests(other);
-  await other.clock.install();
-  await other.goto(line.url.href);
+  const other = await openApart(browser, brand);
   await isConnected(other, "live");
   await hide(other, true);
   await other.clock.fastForward(20_000);
@@ -161,11 +147,23 @@ async function restsWhenNobodyLooks(page, requests) {
   check(await other.locator("#jobs-connection").getAttribute("data-connection") === "live", "the stream was given up when the tab was hidden for a moment");
   await other.clock.fastForward(10_000);
   await isConnected(other, "closed");
-  check(itsRequests.streams.size === 0, "a tab that was hidden for long holds a stream");
+  check(other.requests.streams.size === 0, "a tab that was hidden for long holds a stream");
   await hide(other, false);
   await isConnected(other, "live");
-  check(itsRequests.streams.size === 1, `${itsRequests.streams.size} streams are open after coming back to the tab`);
-  await other.close();
+  check(other.requests.streams.size === 1, `${other.requests.streams.size} streams are open after coming back to the tab`);
+  await other.context().close();
+}
+
+/** The list in a browser that shares nothing with the other page, with a clock that can be put forward. */
+async function openApart(browser, brand) {
+  const context = await browser.newContext();
+  context.setDefaultTimeout(STEP);
+  const other = await context.newPage();
+  watchTheBrowser(other, line.url);
+  other.requests = noteRequests(other);
+  await other.clock.install();
+  await other.goto(new URL(`#/brands/${brand}`, line.url).href);
+  return other;
 }
 
 async function pagesAndKeepsTheFocus(page, brand) {

@@ -188,7 +188,7 @@ async function judgesAnyResult(page, type) {
   const asksClaude = !["brand_extraction", "page_discovery"].includes(type);
   check(await page.locator("#outcome .usage-line").count() === Number(asksClaude), `the usage of ${type} is told wrongly`);
   if (asksClaude) check(/tokens in.+out.+≈ \$\d+\.\d+/.test(await page.locator("#outcome .usage-line").innerText()), `the cost of ${type} is not told`);
-  check(await page.locator("#model").isVisible() === asksClaude, `the text of the model of ${type} is shown wrongly`);
+  check(await page.locator("#tab-model").isVisible() === asksClaude, `the text of the model of ${type} is shown wrongly`);
 }
 
 async function showsTheColourOfTheSite(page) {
@@ -236,7 +236,6 @@ async function fitsAPhone(page, jobs) {
   await page.setViewportSize({ width: 360, height: 740 });
   for (const [type, job] of jobs) {
     await completes(page, job);
-    for (const summary of await page.locator("#job-view summary").all()) await summary.click();
     await fitsSideways(page, type);
   }
   await page.goto(new URL("#/", base).href);

@@ -11,8 +11,12 @@ export async function openLine(server) {
       return;
     }
     const far = connect(Number(server.port), server.hostname);
-    const pair = { near, far };
+    const pair = { near, far, isStream: false };
     pairs.add(pair);
+    far.on("data", (bytes) => {
+      const text = bytes.toString("latin1");
+      if (text.startsWith("HTTP/1.1 ")) pair.isStream = /^content-type: text\/event-stream/im.test(text);
+    });
     for (const socket of [near, far]) {
       socket.on("error", () => { /* `close` follows. */ });
       socket.on("close", () => {
@@ -36,9 +40,9 @@ export async function openLine(server) {
     mend() {
       isCut = false;
     },
-    /** The connections that there are stay, and bring nothing any more. */
+    /** The event streams that there are stay open, and bring nothing any more. */
     mute() {
-      for (const { near, far } of pairs) {
+      for (const { near, far } of [...pairs].filter(({ isStream }) => isStream)) {
         far.unpipe(near);
         far.resume();
       }

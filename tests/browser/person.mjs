@@ -40,7 +40,7 @@ export function watchTheBrowser(page, base) {
     if (message.type() !== "error") return;
     const isRefusal = message.location().url === new URL("/api/jobs/start", base).href && /status of 422|status of 400/.test(message.text());
     if (isRefusal && page.expectedRefusals-- > 0) return;
-    if (page.mayLoseConnection && /net::ERR_|status of 404/.test(message.text())) return;
+    if (page.mayLoseConnection && /net::ERR_|status of 502/.test(message.text())) return;
     if (page.expectsNoToken && /status of 401/.test(message.text())) return;
     problems.push(`console error: ${message.text()} (${message.location().url})`);
   });

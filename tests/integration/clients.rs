@@ -133,7 +133,7 @@ async fn the_documentation_is_read_in_chromium() {
 
 /// A program of `tests/browser` that drives Chromium; the browser keeps its profile in `folder` and names it on its
 /// command line.
-fn browser(program: &str, server: &Url, site: &Site, folder: &Path) -> Program {
+pub fn browser(program: &str, server: &Url, site: &Site, folder: &Path) -> Program {
     let mut node = node(program);
     let node = node
         .args([server.as_str(), &site.url])
