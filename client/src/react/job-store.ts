@@ -111,8 +111,8 @@ export class JobStore extends SharedStore<JobView> {
           this.changed();
         },
       });
-    } catch (thrown) {
-      if (!signal.aborted) this.#failure = asError(thrown);
+    } catch {
+      // The connection has told why.
     }
     this.#isWatching = false;
     this.changed();
