@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::future::OptionFuture;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +46,7 @@ const RESERVED_FOR_ABORT: Duration = Duration::from_millis(3500);
 
 /// Connections that may be open besides those of as many streams as may be.
 const CONNECTIONS_BESIDE_STREAMS: usize = 1024;
+const CONNECTIONS_BESIDE_STREAMS_PER_ADDRESS: u32 = 256;
 
 /// How long closing may take once nothing runs any more.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
@@ -53,6 +55,7 @@ const CLOSE_POLL: Duration = Duration::from_millis(5);
 /// A server that is ready to run.
 pub struct App {
     listener: TcpListener,
+    metrics_listener: Option<TcpListener>,
     address: SocketAddr,
     router: Router,
     streams: OpenStreams,
@@ -169,13 +172,32 @@ impl App {
         let address = config.listen_on();
         let listener = TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })?;
         let address = listener.local_addr().map_err(|error| StartError::Listen { address, error })?;
+        let metrics_listener = match config.metrics_on() {
+            Some(address) => {
+                let bound = TcpListener::bind(address).await;
+                Some(bound.map_err(|error| StartError::Listen { address, error })?)
+            }
+            None => None,
+        };
         let store = open_store(config).await?;
         let (event_log, log) = EventLog::start(store.clone(), Hub::default());
         let settings = engine_settings(config, options);
         let (engine, tasks) = Engine::start_with_webhooks(settings, store.clone(), event_log, registry, webhooks);
         let (router, streams) = http::router(engine.clone(), api_settings(config, keys, options));
         let (serve_settings, drain_time) = (serve_settings(config, options), config.drain());
-        Ok(App { listener, address, router, streams, engine, tasks, store, log, serve_settings, drain_time })
+        Ok(App {
+            listener,
+            metrics_listener,
+            address,
+            router,
+            streams,
+            engine,
+            tasks,
+            store,
+            log,
+            serve_settings,
+            drain_time,
+        })
     }
 
     /// Where the server listens.
@@ -188,11 +210,24 @@ impl App {
     /// # Errors
     /// [`Broken`] when a part that must not end did; the server has drained then as far as it could.
     pub async fn run(self, stop: Stop) -> Result<(), Broken> {
-        let App { listener, address: _, router, streams, engine, tasks, store, mut log, serve_settings, drain_time } =
-            self;
+        let App {
+            listener,
+            metrics_listener,
+            address: _,
+            router,
+            streams,
+            engine,
+            tasks,
+            store,
+            mut log,
+            serve_settings,
+            drain_time,
+        } = self;
         let cut_connections = CancellationToken::new();
         let server = http::serve(listener, router, serve_settings, cut_connections.clone());
-        let mut server = tokio::spawn(server);
+        let metrics_server =
+            metrics_listener.map(|on| http::serve(on, http::metrics_router(), serve_settings, cut_connections.clone()));
+        let mut server = tokio::spawn(async { tokio::join!(server, OptionFuture::from(metrics_server)) });
 
         let broken = tokio::select! {
             () = stop.drain.cancelled() => None,
@@ -280,6 +315,7 @@ fn api_settings(config: &Config, keys: Option<Arc<Keys>>, options: AppOptions) -
         proxy: proxy(config),
         drain_spread: drain_spread(config.drain()),
         simulated: options.simulated,
+        metrics_apart: config.metrics_port.is_some(),
         keys,
         origins: config.origins(),
     }
@@ -298,6 +334,11 @@ fn serve_settings(config: &Config, options: AppOptions) -> ServeSettings {
         header_read_timeout: options.header_read_timeout,
         stall_limit: options.stall_limit,
         max_connections: (config.max_streams as usize).saturating_add(CONNECTIONS_BESIDE_STREAMS),
+        // Behind a proxy all connections come from it.
+        max_connections_per_address: match config.trust_proxy {
+            true => u32::MAX,
+            false => config.max_streams_per_address.saturating_add(CONNECTIONS_BESIDE_STREAMS_PER_ADDRESS),
+        },
         ..ServeSettings::default()
     }
 }

@@ -139,16 +139,16 @@ pub struct Config {
     #[arg(long, env, hide_env_values = true)]
     pub direct_database_url: Option<DatabaseUrl>,
     /// Brand-analysis API
-    #[arg(long, env, default_value = "https://gtm.edwinlovett.com")]
+    #[arg(long, env, hide_env_values = true, default_value = "https://gtm.edwinlovett.com")]
     pub gtm_base_url: Url,
     /// Ad library
-    #[arg(long, env, default_value = "https://public.api.foreplay.co")]
+    #[arg(long, env, hide_env_values = true, default_value = "https://public.api.foreplay.co")]
     pub foreplay_base_url: Url,
     /// The ad library's key; without it competitor_analysis is refused
     #[arg(long, env, hide_env_values = true, value_parser = api_key)]
     pub foreplay_api_key: Option<ApiKey>,
     /// Claude, or a gateway with the same API
-    #[arg(long, env, default_value = "https://api.anthropic.com")]
+    #[arg(long, env, hide_env_values = true, default_value = "https://api.anthropic.com")]
     pub anthropic_base_url: Url,
     /// Claude's key; CLAUDE_API_KEY and VITE_CLAUDE_API_KEY are taken where it is not set
     #[arg(long, env, hide_env_values = true, value_parser = api_key)]
@@ -177,6 +177,9 @@ pub struct Config {
     /// Believe the proxy in front about the client's address: Fly-Client-IP on Fly.io, else X-Forwarded-For's last entry
     #[arg(long, env, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub trust_proxy: bool,
+    /// Port for /metrics, which PORT does not show then: one that only the scraper reaches
+    #[arg(long, env, value_parser = clap::value_parser!(u16))]
+    pub metrics_port: Option<u16>,
     /// Seconds that a silent worker keeps its job
     #[arg(long, env, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub lease_seconds: u32,
@@ -336,6 +339,11 @@ impl Config {
     /// Where to listen.
     pub fn listen_on(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
+    }
+
+    /// Where to show metrics, if not beside everything else.
+    pub fn metrics_on(&self) -> Option<SocketAddr> {
+        self.metrics_port.map(|port| SocketAddr::new(self.host, port))
     }
 
     /// The database for migrations.

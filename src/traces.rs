@@ -18,6 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Where the collector is; `/v1/traces` is added (OpenTelemetry, "OTLP Exporter Configuration").
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 
 /// How long one batch of spans may take to be sent.
@@ -28,13 +29,14 @@ const LAST_TIME: Duration = Duration::from_secs(2);
 
 static SENDING: OnceLock<SdkTracerProvider> = OnceLock::new();
 
-/// Makes these logs the program's, and sends spans where `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector. Spans that the
+/// Makes these logs the program's, and sends spans where `OTEL_EXPORTER_OTLP_ENDPOINT` (or that for traces alone) names a collector. Spans that the
 /// logs' filter leaves out are not sent either. To be called inside the runtime that is to send.
 pub fn install<L>(logs: L)
 where
     L: Subscriber + for<'span> LookupSpan<'span> + Send + Sync + 'static,
 {
-    let wanted = std::env::var_os(ENDPOINT).is_some_and(|endpoint| !endpoint.is_empty());
+    let is_set = |name| std::env::var_os(name).is_some_and(|endpoint| !endpoint.is_empty());
+    let wanted = is_set(ENDPOINT) || is_set(TRACES_ENDPOINT);
     match wanted.then(|| provider(None)).transpose() {
         Ok(None) => logs.init(),
         Ok(Some(provider)) => {

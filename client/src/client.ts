@@ -2,7 +2,7 @@
 // Must not keep anything of a job: a watch that begins later asks the server anew.
 import { type Clock, jittered, pause, systemClock } from "./clock.js";
 import { JobcastError } from "./errors.js";
-import { type Call, Http, reasonOf } from "./http.js";
+import { type Call, Http } from "./http.js";
 import { Ladder, type Listener } from "./ladder.js";
 import { type StreamReader, eventSourceReader, fetchReader } from "./stream.js";
 import { type Subject, brandSubject, jobPath, jobSubject } from "./subject.js";
@@ -132,7 +132,6 @@ async function start(http: Http, request: StartRequest, options: StartOptions): 
       const answer = await http.json({ method: "POST", path: "/api/jobs/start", headers, body: request, timeout: START_TIMEOUT, signal });
       return answer.body as unknown as Started;
     } catch (thrown) {
-      if (signal.aborted) throw reasonOf(signal);
       if (tries === START_TRIES || !(thrown instanceof JobcastError) || !mayHaveBeenLost(thrown)) throw thrown;
       await pause(http.clock, Math.max(thrown.retryAfter ?? 0, jittered(http.clock, 1000 * 2 ** (tries - 1))), signal);
     }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ClientOptions, createClient } from "../src/index.js";
 import { TestClock } from "./support/clock.js";
 import { BRAND_ID, JOB_ID, ScriptedServer, aJob, cut, json, page, refusal, silence } from "./support/server.js";
-import { until } from "./support/until.js";
+import { settle, until } from "./support/until.js";
 
 let server: ScriptedServer;
 let clock: TestClock;
@@ -114,6 +114,16 @@ describe("the other calls", () => {
     ending.abort(new Error("gone"));
     await expect(asking).rejects.toThrow("gone");
     expect(clock.pending).toBe(0);
+  });
+
+  it("end with their signal in the middle of an answer", async () => {
+    server.on("status", (answer) => answer.writeHead(200, { "Content-Type": "application/json" }).write('{"success": true, "job": {'));
+    const ending = new AbortController();
+    const asking = client().status(JOB_ID, { signal: ending.signal });
+    await until("the request", () => server.asked.length === 1);
+    await settle();
+    ending.abort(new Error("gone"));
+    await expect(asking).rejects.toThrow("gone");
   });
 
   it("do not believe a page", async () => {

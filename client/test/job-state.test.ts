@@ -22,6 +22,12 @@ describe("the model's text", () => {
     expect(stateAfter(delta(1, "one "), delta(2, "two", { step: 3 })).text?.content).toBe("two");
   });
 
+  it("is not doubled by an event that is told twice", () => {
+    const state = stateAfter(event(1, "started"), delta(2, "once"), delta(2, "once"), event(1, "started"));
+    expect(state.text?.content).toBe("once");
+    expect(state.events.length).toBe(1);
+  });
+
   it.each([
     ["the attempt failed", event(2, "retrying", { error: "x", next_attempt_at: "y" })],
     ["a user put the job back", event(2, "queued")],

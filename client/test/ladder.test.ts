@@ -111,6 +111,33 @@ describe("a stream that is cut", () => {
     expect(watching.isEnded).toBe(false);
   });
 
+  it("after it has proven itself, by something new or by a keep-alive after ten seconds, begins to count anew", async () => {
+    let open: ((text: string | null) => void) | undefined;
+    const held: Parameters<typeof server.on>[1] = (answer, asked) => {
+      stream(syncFrame(watching.seqs.length, running(watching.seqs.length)))(answer, asked);
+      open = (text) => (text === null ? answer.end() : answer.write(text));
+    };
+    server.on("events", page(502), page(502), held, page(502), held, endedStream(syncFrame(1, running(1)), frame(2, "completed")));
+    watching = new Watching(server);
+    const isLive = () => until("the stream", () => watching.last?.state === "live");
+    await watching.clock.pass(4000);
+    await watching.clock.pass(4000);
+    await isLive();
+    open?.(frame(1, "started"));
+    await until("the event", () => watching.seqs.length === 1);
+    open?.(null);
+    expect(await watching.clock.pass(4000)).toBe(3000);
+    await watching.clock.pass(4000);
+    await isLive();
+    watching.clock.advance(10_000);
+    open?.(":\n\n");
+    await until("the keep-alive", () => watching.frames.some((each) => each.kind === "comment"));
+    open?.(null);
+    await watching.clock.pass(4000);
+    await watching.done;
+    expect(server.of("status")).toEqual([]);
+  });
+
   it("by a server that drains, is opened elsewhere after the wait of its last frame", async () => {
     server.on("events", endedStream(syncFrame(0, running(1), "start"), progress(1, 1), "retry: 700\n\n"), endedStream(syncFrame(1, running(1)), frame(2, "completed")));
     watching = new Watching(server);
@@ -162,6 +189,21 @@ describe("refusals", () => {
     expect(watching.events.filter((event) => "replayed" in event && event.replayed).length).toBe(3);
     expect(watching.states.slice(0, 2)).toEqual(["connecting", "polling poll"]);
     expect(watching.states.slice(-2)).toEqual(["live stream", "closed"]);
+  });
+
+  it("of 502 to everything: the stream is tried as soon as the server answers again", async () => {
+    server.on("events", page(502), page(502), page(502), endedStream(syncFrame(0, running(0), "start"), frame(1, "completed")));
+    server.on("status", page(502), state(running(0)));
+    watching = new Watching(server);
+    await watching.clock.pass(4000);
+    await watching.clock.pass(4000);
+    await asked("status", 1);
+    await until("the failure", () => watching.last?.failures === 3 && watching.clock.waits.some((wait) => wait < 5000));
+    expect(watching.last).toMatchObject({ state: "connecting", error: { code: "not_json" } });
+    await watching.clock.pass(5000);
+    // No wait of half a minute is passed.
+    await watching.done;
+    expect(server.of("events").length).toBe(4);
   });
 
   it("of 404 end it", async () => {

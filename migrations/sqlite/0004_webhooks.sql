@@ -1,4 +1,4 @@
--- Calls to a job's `webhook_url`: one for each terminal event, written with it and kept until it is delivered or given up.
+-- Calls to a job's `webhook_url`: one for each terminal event, written with it and kept as long as the job.
 --
 -- The same as the PostgreSQL migration of this number.
 

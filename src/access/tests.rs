@@ -177,3 +177,22 @@ fn origins_are_those_that_a_browser_sends() {
     assert!("https://*.example.com".parse::<Origins>().is_err(), "patterns are not read");
     assert!("https://a.example,*".parse::<Origins>().is_err());
 }
+
+/// Bent tokens, then bent claims under a good signature.
+#[test]
+fn any_token_is_read_or_refused() {
+    let (keys, key) = (keys(SECRET, Some(OTHER)), EncodingKey::from_secret(SECRET.as_bytes()));
+    let sign = |message: &str| jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+    let check = |token: &str| {
+        let Ok(claims) = keys.check(token) else { return };
+        assert!(claims.refused_from() > Utc::now(), "{claims:?}");
+        let (message, signature) = token.rsplit_once('.').unwrap();
+        assert_eq!(sign(message), signature, "nobody but the signer has this: {token}");
+    };
+    crate::corpus::withstands("token", 3000, |bytes| check(&String::from_utf8_lossy(bytes)));
+    let encode = |bytes: &[u8]| base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, bytes);
+    crate::corpus::withstands("claims", 3000, |bytes| {
+        let message = format!("{}.{}", encode(br#"{"alg":"HS256"}"#), encode(bytes));
+        check(&format!("{message}.{}", sign(&message)));
+    });
+}

@@ -2,11 +2,12 @@
 //! Must not show a key or a secret, nor a part of one.
 
 use crate::config::Config;
+use crate::upstream::WebhookSecret;
 
 use super::finding::Finding;
 
 pub(super) fn look(config: &Config) -> Vec<Finding> {
-    vec![consistency(config), access(config), claude_key(config), foreplay_key(config)]
+    vec![consistency(config), access(config), proxy(config), claude_key(config), foreplay_key(config), webhooks(config)]
 }
 
 fn consistency(config: &Config) -> Finding {
@@ -33,6 +34,33 @@ fn access(config: &Config) -> Finding {
             "access",
             "others can reach HOST, and AUTH_SECRET is not set",
             format!("set AUTH_SECRET; {make_one}"),
+        ),
+    }
+}
+
+fn proxy(config: &Config) -> Finding {
+    match (config.is_on_fly(), config.trust_proxy) {
+        (true, false) => Finding::warn(
+            "proxy",
+            "all clients share the address of Fly's proxy, and MAX_STREAMS_PER_ADDRESS with it",
+            "set TRUST_PROXY=true",
+        ),
+        (_, true) => Finding::ok("proxy", "the one in front tells each client's address (TRUST_PROXY)"),
+        (false, false) => Finding::ok("proxy", "none: a client's address is that of its connection"),
+    }
+}
+
+fn webhooks(config: &Config) -> Finding {
+    match config.webhook_secret().map(WebhookSecret::check) {
+        None => Finding::ok(
+            "webhooks",
+            "off (WEBHOOK_SECRET is not set): a start with a webhook_url is refused, and calls that were stored wait",
+        ),
+        Some(Ok(())) => Finding::ok("webhooks", "on, signed with WEBHOOK_SECRET"),
+        Some(Err(problem)) => Finding::fail(
+            "webhooks",
+            format!("WEBHOOK_SECRET {problem}"),
+            "make one with: echo whsec_$(openssl rand -base64 32)",
         ),
     }
 }

@@ -44,6 +44,11 @@ pub(super) struct Client {
 }
 
 impl Client {
+    /// A client that connects from this address.
+    pub(super) fn at(address: IpAddr) -> Client {
+        Client { address: network(address), token: None }
+    }
+
     pub(super) fn of(parts: &Parts, proxy: Proxy, token: Option<TokenKey>) -> Client {
         let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| peer.ip());
         let address = proxy.client(&parts.headers).unwrap_or(peer);

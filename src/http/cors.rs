@@ -6,23 +6,25 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::request::REQUEST_ID;
 use crate::access::Origins;
 
 /// How long a browser may remember the answer to a preflight; browsers cut it to two hours or less.
 const MAX_AGE: Duration = Duration::from_secs(7200);
 
 /// What requests may hold besides what any page may send.
-const HEADERS: [HeaderName; 5] = [
+const HEADERS: [HeaderName; 6] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("last-event-id"),
     header::IF_NONE_MATCH,
+    REQUEST_ID,
 ];
 
 /// What a page may read of an answer besides its body.
-const EXPOSED: [HeaderName; 4] =
-    [header::ETAG, header::LOCATION, header::RETRY_AFTER, HeaderName::from_static("idempotent-replayed")];
+const EXPOSED: [HeaderName; 5] =
+    [header::ETAG, header::LOCATION, header::RETRY_AFTER, HeaderName::from_static("idempotent-replayed"), REQUEST_ID];
 
 /// The layer that answers preflights and marks answers; nothing where no other origin is let in.
 pub(super) fn layer(origins: &Origins) -> Option<CorsLayer> {

@@ -143,6 +143,8 @@ fn frames(
 ) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> + Send {
     let last = last_frame();
     stream! {
+        // All of it, not only the part that is read below: its places are held until the stream is dropped.
+        let admission = admission;
         let mut counted = OpenStream::open(subject.into());
         let mut over = false;
         yield Ok(first);

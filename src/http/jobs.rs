@@ -78,6 +78,9 @@ pub(super) async fn start(
             meter::start_refused(StartRefusal::QueueFull);
         }
     })?;
+    if again {
+        api.start_rate.give_back(job.brand_id);
+    }
     let location = HeaderValue::from_str(&wire::status_url(&job)).ok();
     let mut response = (StatusCode::ACCEPTED, Json(wire::started(&job, events_token(&api, &job)))).into_response();
     response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));

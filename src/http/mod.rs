@@ -63,6 +63,8 @@ pub struct ApiSettings {
     pub drain_spread: Duration,
     /// Whether the upstreams are the demo's stand-ins, which is told wherever a person sees results.
     pub simulated: bool,
+    /// Whether metrics are shown elsewhere ([`metrics_router`]).
+    pub metrics_apart: bool,
     /// What signs and checks tokens; without it anybody may do anything.
     pub keys: Option<Arc<Keys>>,
     /// The web origins whose pages may call the API, besides its own.
@@ -97,7 +99,13 @@ pub fn router(engine: Engine, settings: ApiSettings) -> (Router, OpenStreams) {
     (router, streams)
 }
 
+/// The one route of a listener that only scrapers reach.
+pub fn metrics_router() -> Router {
+    Router::new().route("/metrics", get(metrics::text)).fallback(error::unknown_route)
+}
+
 fn routes(api: Api) -> Router {
+    let metrics_apart = api.settings.metrics_apart;
     let (engine, cors) = (api.engine.clone(), cors::layer(&api.settings.origins));
     let routes = Router::new()
         .route("/api/jobs/start", post(jobs::start))
@@ -111,12 +119,12 @@ fn routes(api: Api) -> Router {
         .route("/api/job-types", get(jobs::job_types))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::text))
         .route("/", get(dashboard::page))
         .route("/static/{*path}", get(dashboard::asset))
         .fallback(error::unknown_route)
         .method_not_allowed_fallback(error::wrong_method)
         .with_state(api);
+    let routes = if metrics_apart { routes } else { routes.route("/metrics", get(metrics::text)) };
     let routes = match cors {
         Some(cors) => routes.layer(cors),
         None => routes,

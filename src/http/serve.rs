@@ -21,8 +21,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::client::Peer;
+use super::client::{Client, Peer};
 use super::error::ApiError;
+use super::shares::Shares;
 use super::socket::Socket;
 use crate::meter::{self, OpenConnection};
 
@@ -56,6 +57,8 @@ pub struct ServeSettings {
     pub stall_limit: Duration,
     /// Connections that may be open; more are refused.
     pub max_connections: usize,
+    /// Of these, those of one client address (of IPv6, one /64).
+    pub max_connections_per_address: u32,
 }
 
 impl Default for ServeSettings {
@@ -65,6 +68,7 @@ impl Default for ServeSettings {
             dead_peer_timeout: Duration::from_secs(60),
             stall_limit: Duration::from_secs(30),
             max_connections: 100_000,
+            max_connections_per_address: 100_000,
         }
     }
 }
@@ -89,6 +93,7 @@ async fn accept(
     stop: CancellationToken,
 ) {
     let places = Arc::new(Semaphore::new(settings.max_connections));
+    let shares = Shares::up_to(settings.max_connections_per_address);
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     loop {
         let (stream, peer) = match listener.accept().await {
@@ -103,7 +108,8 @@ async fn accept(
             tracing::debug!(%error, "the connection ended before it was served");
             continue;
         }
-        let Ok(place) = places.clone().try_acquire_owned() else {
+        let share = shares.take(Client::at(peer.ip()));
+        let (Ok(place), Ok(share)) = (places.clone().try_acquire_owned(), share) else {
             meter::connection_refused();
             if let Ok(refusal) = refusals.clone().try_acquire_owned() {
                 connections.spawn(async move {
@@ -116,7 +122,7 @@ async fn accept(
         let connection = serve_connection(stream, peer, router.clone(), settings);
         let stop = stop.clone();
         connections.spawn(async move {
-            let _held = (place, OpenConnection::open());
+            let _held = (place, share, OpenConnection::open());
             tokio::select! {
                 () = connection => {}
                 () = stop.cancelled() => {}

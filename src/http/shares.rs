@@ -1,4 +1,4 @@
-//! How many event streams each client address and each token has open.
+//! How many event streams each client address and each token has open, and how many connections each address.
 //! Must not keep anything of a client who has none open.
 
 use std::collections::HashMap;

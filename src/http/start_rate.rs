@@ -64,6 +64,15 @@ impl StartRate {
         *all_back = next;
         Ok(())
     }
+
+    /// Gives a turn back that was taken for nothing.
+    pub(super) fn give_back(&self, brand_id: BrandId) {
+        let each = MINUTE / self.per_minute.max(1);
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(earlier) = turns.all_back.get_mut(&brand_id).and_then(|all_back| all_back.checked_sub(each)) {
+            turns.all_back.insert(brand_id, earlier);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -87,6 +96,9 @@ mod tests {
         assert_eq!(rate.take(one, second(5)), Err(Duration::from_secs(10)), "asking does not cost a turn");
         assert_eq!(rate.take(other, second(5)), Ok(()), "each brand has its own");
         assert_eq!(rate.take(one, second(15)), Ok(()));
+        assert_eq!(rate.take(one, second(15)), Err(Duration::from_secs(15)));
+        rate.give_back(one);
+        assert_eq!(rate.take(one, second(15)), Ok(()), "what was given back can be taken");
         assert_eq!(rate.take(one, second(15)), Err(Duration::from_secs(15)));
         for _ in 0..4 {
             assert_eq!(rate.take(one, second(200)), Ok(()));

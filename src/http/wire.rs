@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
+use url::Url;
 use uuid::Uuid;
 
 use crate::access::Token;
@@ -51,7 +52,7 @@ struct WireWebhook {
 impl From<WebhookState> for WireWebhook {
     fn from(state: WebhookState) -> WireWebhook {
         WireWebhook {
-            url: state.url,
+            url: without_path(&state.url),
             status: state.status.as_str(),
             attempts: state.attempts,
             last_error: state.last_error,
@@ -59,6 +60,13 @@ impl From<WebhookState> for WireWebhook {
             delivered_at: state.delivered_at.map(instant),
         }
     }
+}
+
+/// The address as far as it can be shown to whoever sees the job: the rest may be what makes it secret.
+fn without_path(url: &str) -> String {
+    let Ok(url) = Url::parse(url) else { return "…".to_owned() };
+    let hidden = if url.path() == "/" && url.query().is_none() { "" } else { "…" };
+    format!("{}/{hidden}", url.origin().ascii_serialization())
 }
 
 impl From<JobView> for WireJob {

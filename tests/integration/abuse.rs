@@ -151,8 +151,17 @@ async fn slow_heads_and_slow_bodies_are_cut() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_beyond_the_limit_are_refused() {
+    the_fourth_connection_is_refused(ServeSettings { max_connections: 3, ..ServeSettings::default() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_address_has_its_share_of_the_connections() {
+    the_fourth_connection_is_refused(ServeSettings { max_connections_per_address: 3, ..ServeSettings::default() })
+        .await;
+}
+
+async fn the_fourth_connection_is_refused(settings: ServeSettings) {
     let database = TestDatabase::sqlite().await;
-    let settings = ServeSettings { max_connections: 3, ..ServeSettings::default() };
     let server = LogServer::serving(open(&database).await, settings).await;
     let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let mut held = Vec::new();

@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use crate::clients::{assert_did_well, chromium};
 use crate::databases::TestDatabase;
-use crate::harness::{Program, Server};
+use crate::harness::{Program, SECRET, Server, Site};
 
 /// For each of the programs; they bound their own waits.
 const DEADLINE: Duration = Duration::from_secs(240);
@@ -38,6 +38,21 @@ async fn the_examples_of_the_package_work_in_chromium() {
         .env("DEADLINE_SECONDS", JOB_SECONDS)
         .env("TMPDIR", folder.path());
     assert_did_well(Program::start(node, DEADLINE), folder.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_client_goes_on_with_another_token_when_one_expires() {
+    CHECKED.get_or_init(check).await;
+    let (stand_ins, site) = (StandIns::start().await.unwrap(), Site::start_held().await);
+    let database = TestDatabase::sqlite().await;
+    let server = Server::asking_for_tokens(&database.url, &stand_ins).await;
+    let mut node = node("test/node/token.mjs");
+    let node = node.args([server.url.as_str(), &site.url]).env("SECRET", SECRET).env("DEADLINE_SECONDS", JOB_SECONDS);
+    let mut program = Program::start(node, DEADLINE);
+    program.prints("another token").await;
+    site.open();
+    let ended = program.end().await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
 }
 
 #[tokio::test]

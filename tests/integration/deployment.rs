@@ -12,7 +12,7 @@ const FLY: [&str; 2] = ["fly.toml", "deploy/fly.sqlite.toml"];
 const KEEP_ALIVE_SECONDS: u64 = 15;
 
 /// Variables that are read by something else than the command line.
-const READ_ELSEWHERE: [&str; 3] = ["RUST_LOG", "AUTH_SECRET", "CORS_ORIGINS"];
+const READ_ELSEWHERE: [&str; 1] = ["RUST_LOG"];
 
 #[test]
 fn every_variable_that_is_set_is_a_setting() {
@@ -34,6 +34,11 @@ fn every_variable_that_is_set_is_a_setting() {
         for name in named {
             assert!(known.contains(name), "{file} sets {name}, which nothing reads");
         }
+    }
+    for file in [FLY[0], FLY[1], "deploy/compose.yaml", "deploy/jobcast.service"] {
+        let text = read(file);
+        assert!(text.contains("TRUST_PROXY"), "a proxy stands in front, and {file} does not say so");
+        assert!(text.contains("METRICS_PORT"), "{file} shows /metrics to everybody");
     }
     let unit = read("deploy/jobcast.service");
     let set = unit.lines().filter_map(|line| line.strip_prefix("Environment="));

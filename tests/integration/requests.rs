@@ -37,6 +37,21 @@ async fn every_answer_returns_the_id_of_its_request() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_have_a_port_of_their_own_where_one_is_named() {
+    let (database, stand_ins) = (TestDatabase::sqlite().await, StandIns::start().await.unwrap());
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let process = Process::start(&database.url, &stand_ins, &["--metrics-port", &port.to_string()]);
+    let client = process.client();
+    let apart = Client::new(format!("http://127.0.0.1:{port}/").parse().unwrap());
+    assert_eq!(client.send(Method::GET, "/metrics").await.status(), 404);
+    let shown = apart.send(Method::GET, "/metrics").await.text().await.unwrap();
+    assert!(shown.contains("jobcast_build_info"), "{shown}");
+    for path in ["/", "/healthz", "/api/job-types"] {
+        assert_eq!(apart.send(Method::GET, path).await.status(), 404, "{path}");
+    }
+}
+
 async fn returned(client: &Client, method: &Method, path: &str, given: Option<&str>, status: u16) -> String {
     let mut request = client.http.request(method.clone(), client.at(path));
     if let Some(given) = given {

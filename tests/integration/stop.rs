@@ -8,12 +8,15 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::databases::TestDatabase;
-use crate::harness::{Process, Server, Site, assert_complete, eventually, on_both_databases, open, soon, stored};
+use crate::harness::{
+    Process, Reader, Server, Site, assert_complete, eventually, on_both_databases, open, soon, stored,
+};
 
 on_both_databases!(
     cancel_closes_the_upstream_connection,
     cancel_is_idempotent_and_a_finished_job_refuses_it,
     a_cancelled_job_goes_on_after_a_retry_from_its_stored_steps,
+    a_drain_without_jobs_ends_every_stream_in_order,
     a_drain_with_open_streams_and_a_running_job_ends_in_time,
     a_second_signal_cuts_the_drain_short,
 );
@@ -90,6 +93,27 @@ async fn a_cancelled_job_goes_on_after_a_retry_from_its_stored_steps(database: T
     reader.sync().await;
     let history = reader.rest().await;
     assert_complete(&history, &stored(open(&database).await.as_ref(), JobId(id.parse().unwrap())).await);
+}
+
+/// Without a job to wait for, it is the streams alone that hold the process up.
+async fn a_drain_without_jobs_ends_every_stream_in_order(database: TestDatabase) {
+    let stand_ins = StandIns::start().await.unwrap();
+    let mut process = Process::start(&database.url, &stand_ins, &["--drain-seconds", "5"]);
+    let client = process.client();
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let brand = client.at(&format!("/api/brands/{}/events", client.brand_id));
+        let mut reader = Reader::open(&client.http, brand, None).await;
+        reader.sync().await;
+        streams.push(reader);
+    }
+    process.signal(Signal::SIGTERM);
+    for reader in &mut streams {
+        let first_retry = reader.retry.take();
+        assert_eq!((reader.rest().await.len(), first_retry.is_some()), (0, true));
+        assert!(reader.retry.is_some(), "it is told when to come back");
+    }
+    assert!(soon("the process's end", process.ended()).await.success());
 }
 
 async fn a_drain_with_open_streams_and_a_running_job_ends_in_time(database: TestDatabase) {

@@ -118,7 +118,11 @@ async fn every_end_is_told_and_signed(database: TestDatabase) {
         });
         assert_eq!(call.body, expected);
         let webhook = &job["webhook"];
-        assert_eq!((&webhook["url"], &webhook["attempts"]), (&json!(receiver.url), &json!(1)), "{webhook}");
+        assert_eq!(
+            (&webhook["url"], &webhook["attempts"]),
+            (&json!(receiver.url.replace("/hook", "/…")), &json!(1)),
+            "{webhook}"
+        );
         assert!(webhook["last_error"].is_null() && webhook["next_attempt_at"].is_null(), "{webhook}");
         assert!(webhook["delivered_at"].is_string(), "{webhook}");
     }

@@ -84,6 +84,7 @@ async fn serve_stream(
         proxy: Proxy::None,
         drain_spread: Duration::from_secs(3),
         simulated: false,
+        metrics_apart: false,
         keys: None,
         origins: Origins::default(),
     };

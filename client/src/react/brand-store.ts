@@ -1,7 +1,6 @@
 // The jobs of a brand as components list them: the newest, each as it stands now.
 // Must not know React.
 import type { Client } from "../client.js";
-import { asError } from "../errors.js";
 import { advanced } from "../job-state.js";
 import type { BrandEvent, Connection, Job, LoggedEvent } from "../types.js";
 import type { HookConnection } from "./job-store.js";
@@ -33,7 +32,6 @@ export class BrandStore extends SharedStore<BrandView> {
   readonly #asked = new Map<string, LoggedEvent[]>();
   #isKnown = false;
   #connection: Connection | null = null;
-  #failure: Error | null = null;
 
   constructor(client: Client, brandId: string, ended: () => void) {
     super(UNKNOWN_BRAND, ended);
@@ -46,19 +44,16 @@ export class BrandStore extends SharedStore<BrandView> {
       this.#connection = connection;
       this.changed();
     };
-    const watching = this.#client.watchBrand(this.#brandId, { signal, onConnection, onEvent: (event) => this.#take(event, signal) });
-    watching.catch((thrown: unknown) => {
-      if (!signal.aborted) this.#failure = asError(thrown);
-      this.changed();
-    });
+    // Its promise is not waited for: the connection tells why it ended.
+    void this.#client.watchBrand(this.#brandId, { signal, onConnection, onEvent: (event) => this.#take(event, signal) });
   }
 
   protected look(): BrandView {
     return {
       jobs: [...this.#jobs.values()],
-      isLoading: !this.#isKnown && this.#failure === null,
+      isLoading: !this.#isKnown && this.#connection?.state !== "closed",
       connection: this.#connection?.state ?? "connecting",
-      error: this.#failure ?? this.#connection?.error ?? null,
+      error: this.#connection?.error ?? null,
     };
   }
 

@@ -1,7 +1,7 @@
 // One job as components show it: state, text, result, and what can be done to it.
 // Must not know React.
 import type { Client } from "../client.js";
-import { asError } from "../errors.js";
+import { JobcastError, asError } from "../errors.js";
 import { JobState } from "../job-state.js";
 import { isTerminal } from "../subject.js";
 import type { Connection, Job, JobEvent, LoggedEvent } from "../types.js";
@@ -66,9 +66,17 @@ export class JobStore extends SharedStore<JobView> {
 
   /** Puts a failed or cancelled job back in the queue, and watches it again; false as above. */
   async retry(): Promise<boolean> {
-    const isDone = await this.#act(() => this.#client.retry(this.#jobId));
+    const isDone = (await this.#act(() => this.#client.retry(this.#jobId))) || this.#isRetriedAlready();
     if (isDone && this.#signal?.aborted === false) this.begin(this.#signal);
     return isDone;
+  }
+
+  /** Somebody else was first: what was wanted has happened. */
+  #isRetriedAlready(): boolean {
+    const error = this.#failure;
+    if (!(error instanceof JobcastError) || error.code !== "wrong_state" || error.jobStatus === "failed" || error.jobStatus === "cancelled") return false;
+    this.#failure = null;
+    return true;
   }
 
   protected begin(signal: AbortSignal): void {
@@ -103,8 +111,8 @@ export class JobStore extends SharedStore<JobView> {
           this.changed();
         },
       });
-    } catch (thrown) {
-      if (!signal.aborted) this.#failure = asError(thrown);
+    } catch {
+      // The connection has told why.
     }
     this.#isWatching = false;
     this.changed();

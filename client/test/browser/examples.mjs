@@ -20,6 +20,8 @@ if (!process.env.JOBCAST) {
 /** Streams and held questions of all tabs together: two of the six connections that HTTP/1.1 allows stay free. */
 const HELD = 4;
 
+/** How long the end of a connection may take to be heard of, in milliseconds. */
+const MOMENT = 250;
 /** Stories that are told at the same time; most of each is waiting for a job. */
 const LANES = 4;
 
@@ -316,7 +318,8 @@ async function openLine() {
   const saw = (request, answer) => {
     if (!/\/events(\?|$)|[?&]wait=/.test(request.url)) return;
     held.add(answer);
-    line.most = Math.max(line.most, held.size);
+    // The end of one is heard of after the beginning of the next, which takes its place in the browser.
+    setTimeout(() => { line.most = Math.max(line.most, held.size); }, MOMENT);
     answer.on("close", () => held.delete(answer));
   };
   const servers = await Promise.all(["react", "plain"].map((name) => serve({ name, target: () => demo.url, passes, saw })));

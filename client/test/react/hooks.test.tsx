@@ -76,6 +76,16 @@ describe(`useBackgroundJob with React ${version}`, () => {
     expect(seen.get("one")?.filter(({ isPolling, job }) => isPolling === (job?.status === "completed"))).toEqual([]);
   });
 
+  it("shows that a job is over, with its result, while its history is still being told", async () => {
+    server.on("events", stream(syncFrame(0, aJob({ status: "completed", progress: 100, last_seq: 9 }), "start"), frame(1, "queued"), frame(2, "started")));
+    server.on("result", result);
+    show(<Shown id={JOB_ID} />);
+    await shows("the end", ({ job }) => job?.status === "completed");
+    expect(last()).toMatchObject({ isPolling: false, connection: "live", job: { result_data: { id: "row" } } });
+    await settle();
+    expect(server.of("result").length).toBe(1);
+  });
+
   it("shows the end without a result that cannot be had, and why", async () => {
     server.on("events", endedStream(syncFrame(0, running(0), "start"), frame(1, "completed")));
     server.on("result", refusal(403, "forbidden"));
@@ -100,6 +110,10 @@ describe(`useBackgroundJob with React ${version}`, () => {
     await shows("live", ({ connection }) => connection === "live");
     show(<StrictMode><div><Shown id={JOB_ID} name="two" /></div></StrictMode>);
     await shows("live", ({ connection, job }) => connection === "live" && job?.last_seq === 1, "two");
+    show(null);
+    await settle();
+    show(<StrictMode><Shown id={JOB_ID} name="three" /></StrictMode>);
+    await shows("live", ({ connection, job }) => connection === "live" && job?.last_seq === 1, "three");
     show(null);
     await until("the stream to be closed", () => server.open.size === 0);
     expect(server.of("events").length).toBe(1);
@@ -185,6 +199,16 @@ describe(`useBackgroundJob with React ${version}`, () => {
     expect(last().events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
   });
 
+  it("watches again a job that somebody else has retried", async () => {
+    const failed = frame(1, "failed", { error_message: "no luck", code: "upstream" });
+    server.on("events", endedStream(syncFrame(0, running(0), "start"), failed), stream(syncFrame(1, aJob({ last_seq: 3 })), frame(2, "queued"), frame(3, "started", { attempt: 2 })));
+    server.on("retry", json(409, { success: false, error: "the job is processing", code: "wrong_state", status: "processing" }));
+    show(<Shown id={JOB_ID} />);
+    await shows("the failure", ({ job, connection }) => job?.status === "failed" && connection === "closed");
+    expect(await last().retry()).toBe(true);
+    await shows("that it runs", ({ job, error, connection }) => job?.status === "processing" && error === null && connection === "live");
+  });
+
   it("tells that the job does not exist, and stops", async () => {
     server.on("events", refusal(404, "not_found"));
     show(<Shown id={JOB_ID} />);
@@ -255,10 +279,13 @@ describe(`useBrandJobs with React ${version}`, () => {
     expect(brand).toMatchObject({ isLoading: false, connection: "live", error: null });
     expect(brand?.jobs.map((job) => job.id)).toEqual(["newer", JOB_ID]);
     expect(server.of("events")[0]?.query.get("last_event_id")).toBe("tail");
-    // Old news, then news.
-    send?.(frame(3, "progress", { progress: 99, detail: {} }, 9) + frame(4, "progress", { progress: 55, detail: {} }, 10));
+    // Old news of one, then news of the other.
+    send?.(frame(3, "progress", { progress: 99, detail: {} }, 9) + frame(2, "progress", { job_id: "newer", progress: 33, detail: {} }, 10));
+    await lists("the news", ({ jobs }) => jobs[0]?.progress === 33);
+    expect(brand?.jobs[1]?.progress).toBe(10);
+    send?.(frame(4, "progress", { progress: 55, detail: {} }, 11));
     await lists("the move", ({ jobs }) => jobs[1]?.progress === 55);
-    send?.(frame(5, "completed", { result_id: "r" }, 11));
+    send?.(frame(5, "completed", { result_id: "r" }, 12));
     await lists("the end", ({ jobs }) => jobs[1]?.status === "completed");
     expect(server.asked.length).toBe(1);
   });

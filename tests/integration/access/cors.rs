@@ -44,7 +44,8 @@ async fn origins_are_let_in_by_name(database: TestDatabase) {
         let (status, headers) = answered(preflight(&client, "/api/jobs/start", origin, wanted)).await;
         assert_eq!((status, &headers["access-control-allow-origin"]), (200, &origin.parse().unwrap()));
         assert_eq!(words(&headers, "access-control-allow-methods"), ["get", "post"]);
-        let allowed = ["authorization", "content-type", "idempotency-key", "if-none-match", "last-event-id"];
+        let allowed =
+            ["authorization", "content-type", "idempotency-key", "if-none-match", "last-event-id", "x-request-id"];
         assert_eq!(words(&headers, "access-control-allow-headers"), allowed);
         assert_eq!(headers["access-control-max-age"], "7200");
         assert!(!headers.contains_key("access-control-allow-credentials"));
@@ -55,7 +56,7 @@ async fn origins_are_let_in_by_name(database: TestDatabase) {
     for (request, status) in [(list().bearer_auth(&token), 200), (list(), 401)] {
         let (answered, headers) = answered(request.header("origin", APP)).await;
         assert_eq!((answered, &headers["access-control-allow-origin"]), (status, &APP.parse().unwrap()));
-        let exposed = ["etag", "idempotent-replayed", "location", "retry-after"];
+        let exposed = ["etag", "idempotent-replayed", "location", "retry-after", "x-request-id"];
         assert_eq!(words(&headers, "access-control-expose-headers"), exposed);
         assert!(words(&headers, "vary").contains(&"origin".to_owned()), "caches keep origins apart");
     }

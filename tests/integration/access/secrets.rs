@@ -7,13 +7,17 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::databases::TestDatabase;
-use crate::harness::{Client, Process, SECRET, Site, TokenClaims, in_seconds, on_both_databases, signed};
+use crate::harness::{
+    Client, Process, Receiver, Reply, SECRET, Site, TokenClaims, in_seconds, on_both_databases, signed,
+};
 
 on_both_databases!(no_secret_is_ever_written);
 
 const PREVIOUS: &str = "the secret before the present one, 55d0";
 const CLAUDE_KEY: &str = "sk-ant-planted-58f1c2";
 const FOREPLAY_KEY: &str = "foreplay-planted-9be3d7";
+const WEBHOOK_SECRET: &str = "webhooks-planted-c81d52";
+const WEBHOOK_TOKEN: &str = "token=receiver-planted-07e4ab";
 const PASSWORD: &str = "password-planted-37aa90";
 
 /// The database with a password, which the server for tests does not ask for; a file has none.
@@ -37,6 +41,9 @@ async fn no_secret_is_ever_written(database: TestDatabase) {
         CLAUDE_KEY,
         "--foreplay-api-key",
         FOREPLAY_KEY,
+        "--webhook-secret",
+        WEBHOOK_SECRET,
+        "--allow-private-webhooks",
     ];
     let mut process = Process::logging("trace", &with_password(&database.url), &stand_ins, &flags);
     let brand_id = Uuid::new_v4();
@@ -48,6 +55,24 @@ async fn no_secret_is_ever_written(database: TestDatabase) {
     let mut answers = String::new();
 
     let client = Client::with_token(process.url.clone(), brand_id, &good);
+    // Its path is the secret of whoever gave it.
+    let receiver = Receiver::start().await;
+    receiver.script(&[Reply::Status(500)]);
+    let hook = format!("{}?{WEBHOOK_TOKEN}", receiver.url);
+    let input = json!({"url": site.url});
+    let with_hook =
+        json!({"brand_id": brand_id, "job_type": "brand_extraction", "input_data": input, "webhook_url": hook});
+    let (status, with_hook) = client.start_with(&with_hook).await;
+    assert_eq!(status, 202, "{with_hook}");
+    receiver.called(1).await;
+    let with_hook = with_hook["job_id"].as_str().unwrap().to_owned();
+    for path in [format!("/api/jobs/{with_hook}/status"), format!("/api/jobs?brand_id={brand_id}")] {
+        let job = client.get(&path).await.1.to_string();
+        assert!(job.contains("\"attempts\""), "{job}");
+        answers.push_str(&job);
+    }
+    let mut events = client.events(&with_hook, None).await;
+    answers.push_str(&format!("{:?}", events.next().await));
     let analysis = client.start_job("brand_intelligence", &json!({"url": site.url})).await;
     let competitor = client.start_job("competitor_analysis", &json!({"competitor_name": "Acme"})).await;
     for id in [&analysis, &competitor] {
@@ -88,7 +113,10 @@ async fn no_secret_is_ever_written(database: TestDatabase) {
     assert!(log.contains("\"TRACE\"") && log.contains("\"path\":\"/api/nothing\""), "it was told everything");
     let signatures =
         [&good, &expired, &foreign, &stranger, &events_token].map(|token| token.rsplit_once('.').unwrap().1);
-    for secret in [SECRET, PREVIOUS, CLAUDE_KEY, FOREPLAY_KEY, PASSWORD].into_iter().chain(signatures) {
+    for secret in [SECRET, PREVIOUS, CLAUDE_KEY, FOREPLAY_KEY, PASSWORD, WEBHOOK_SECRET, WEBHOOK_TOKEN]
+        .into_iter()
+        .chain(signatures)
+    {
         assert!(!log.contains(secret), "{secret} is in the log: {}", line_with(&log, secret));
         assert!(!answers.contains(secret), "{secret} is in an answer: {}", line_with(&answers, secret));
     }

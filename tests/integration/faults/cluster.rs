@@ -1,10 +1,10 @@
 //! A PostgreSQL server that one run has to itself, to be restarted, crashed and exhausted; it goes with the value.
-//! Must not survive its test: it is a child of the test's process and in its group, so that an interrupt ends it too.
+//! Must not survive its test: an interrupt ends the group that both are in, and a guard notices when the test is killed.
 
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -46,6 +46,8 @@ pub struct Cluster {
     port: u16,
     owner: Option<(u32, u32)>,
     server: Child,
+    // Last, so that there is nothing left to do for it.
+    _guard: Guard,
 }
 
 impl Cluster {
@@ -57,7 +59,8 @@ impl Cluster {
         }
         initialise(folder.path(), owner);
         let port = free_port(&folder.path().join("data"));
-        let mut cluster = Cluster { server: serve(folder.path(), owner), folder, port, owner };
+        let guard = Guard::over(folder.path());
+        let mut cluster = Cluster { server: serve(folder.path(), owner), folder, port, owner, _guard: guard };
         cluster.until_ready().await;
         let mut connection = cluster.connect().await.expect("the server is ready");
         // Not a superuser: those have connections in reserve, and the test needs them for itself.
@@ -135,6 +138,35 @@ impl Drop for Cluster {
     }
 }
 
+/// A shell that outlives this process if that is killed, and then ends the server and removes its folder.
+struct Guard {
+    shell: Child,
+    /// Closed by the system when this process ends, whatever ends it; no child inherits it.
+    alive: Option<ChildStdin>,
+}
+
+/// Reads until the other end is closed; the folder is its `$0`.
+const GUARD: &str = r#"trap '' HUP INT TERM
+cat >/dev/null
+if read -r server <"$0/data/postmaster.pid"; then kill -QUIT "$server"; fi 2>/dev/null
+rm -rf "$0""#;
+
+impl Guard {
+    fn over(folder: &Path) -> Guard {
+        let mut command = Command::new("sh");
+        let mut shell =
+            command.arg("-c").arg(GUARD).arg(folder).stdin(Stdio::piped()).spawn().expect("there is a shell");
+        Guard { alive: shell.stdin.take(), shell }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.alive.take());
+        let _ = self.shell.wait();
+    }
+}
+
 /// A connection beside the servers', for what a fault does to the database.
 pub async fn connect(url: &str) -> sqlx::Result<PgConnection> {
     let connecting = timeout(Duration::from_secs(3), PgConnection::connect(url)).await;
@@ -201,4 +233,18 @@ fn serve(folder: &Path, owner: Option<(u32, u32)>) -> Child {
     let log = log.expect("a log can be written");
     let to = |log: &std::fs::File| Stdio::from(log.try_clone().expect("a file can be shared"));
     command("postgres", folder, owner).stdout(to(&log)).stderr(to(&log)).spawn().expect("postgres can be started")
+}
+
+#[test]
+fn a_server_ends_with_a_test_that_is_killed() {
+    use std::os::unix::process::ExitStatusExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_owned();
+    // A shell that starts the tests in the background lets them ignore this signal.
+    let mut server = Command::new("env").args(["--default-signal=QUIT", "sleep", "600"]).spawn().unwrap();
+    std::fs::create_dir(path.join("data")).unwrap();
+    std::fs::write(path.join("data/postmaster.pid"), format!("{}\n/data\n", server.id())).unwrap();
+    drop(Guard::over(&path));
+    assert_eq!(server.wait().unwrap().signal(), Some(Signal::SIGQUIT as i32));
+    assert!(!path.exists());
 }

@@ -2,7 +2,8 @@
 //! fail, while users start jobs and viewers watch; then an oracle compares everything with what is stored.
 //!
 //! A run follows from its seed. A failure prints the seed and the story, and leaves the servers' logs behind:
-//! `FAULT_SEED=… ./scripts/test faults::NAME` makes the same decisions again. `./scripts/soak` runs for longer.
+//! `FAULT_SEED=… ./scripts/test faults::NAME` makes the same decisions again. `FAULT_LOGS=1` keeps
+//! the logs of a run that passes too, in `target/tmp/faults/SEED`. `./scripts/soak` runs for longer.
 
 mod calls;
 mod cluster;

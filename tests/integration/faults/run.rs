@@ -34,7 +34,7 @@ impl FaultRun {
         let (began, plan, story) = (Instant::now(), self.plan(), &world.story);
         story.tell("round", format!("{self:?}"));
         world.prepare(&plan.jobs).await;
-        world.upstreams.begin_storm(self.seed);
+        world.upstreams.begin_storm(self.seed).await;
         let (settle, settled) = watch::channel(None);
         let (give_up, gives_up) = watch::channel(false);
 

@@ -18,9 +18,17 @@ use super::story::Story;
 use super::upstreams::Upstreams;
 use crate::harness::{Process, Proxy};
 
-/// Short, so that a silent worker's job is taken up soon; the drain is as short as it may be.
-const FLAGS: [&str; 8] =
-    ["--lease-seconds", "2", "--drain-seconds", "4", "--max-jobs-per-brand", BRAND_LIMIT, "--port", "0"];
+/// Short, so that a silent worker's job is taken up soon; the drain is as short as it may be. All viewers come from one
+/// address.
+#[rustfmt::skip]
+const FLAGS: [&str; 12] = [
+    "--lease-seconds", "2",
+    "--drain-seconds", "4",
+    "--max-jobs-per-brand", BRAND_LIMIT,
+    "--max-streams-per-address", "100000",
+    "--max-starts-per-minute", "100000",
+    "--port", "0",
+];
 
 /// How many jobs of a brand may be under way at once.
 pub const BRAND_LIMIT: &str = "6";

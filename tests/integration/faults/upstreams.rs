@@ -34,7 +34,7 @@ pub struct Upstreams {
 
 struct Gateway {
     seed: AtomicU64,
-    stand_ins: StandIns,
+    stand_ins: Mutex<Arc<StandIns>>,
     http: reqwest::Client,
     story: Story,
     /// Whether calls fail.
@@ -59,7 +59,7 @@ impl Treatment {
 
 impl Upstreams {
     pub async fn start(story: Story) -> Upstreams {
-        let stand_ins = StandIns::start().await.expect("the stand-ins start");
+        let stand_ins = Mutex::new(stand_ins().await);
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
         let gateway = Arc::new(Gateway {
             seed: AtomicU64::new(0),
@@ -93,8 +93,11 @@ impl Upstreams {
         .collect()
     }
 
-    /// Forgets earlier calls, and lets calls fail from now on as the seed says.
-    pub fn begin_storm(&self, seed: u64) {
+    /// Forgets earlier calls, fills up the accounts, and lets calls fail from now on as the seed says.
+    pub async fn begin_storm(&self, seed: u64) {
+        // The credits of one account are enough for some twenty rounds.
+        let fresh = stand_ins().await;
+        *self.gateway.stand_ins.lock().unwrap() = fresh;
         self.gateway.seed.store(seed, Ordering::Relaxed);
         self.gateway.calls.lock().unwrap().clear();
         self.gateway.numbers.lock().unwrap().clear();
@@ -110,8 +113,9 @@ impl Upstreams {
 
     /// The pauses between two events of an answer: a job takes some seconds, so that faults meet it.
     fn set_pace(&self, gtm: Duration, claude: Duration) {
-        self.gateway.stand_ins.gtm.set_pace(gtm);
-        self.gateway.stand_ins.claude.set_pace(claude);
+        let stand_ins = self.gateway.stand_ins();
+        stand_ins.gtm.set_pace(gtm);
+        stand_ins.claude.set_pace(claude);
     }
 
     /// All calls so far, in their order.
@@ -121,9 +125,13 @@ impl Upstreams {
 
     /// Calls that are being answered now.
     pub fn open(&self) -> usize {
-        let StandIns { gtm, claude, foreplay } = &self.gateway.stand_ins;
+        let StandIns { gtm, claude, foreplay } = &*self.gateway.stand_ins();
         gtm.open_requests() + claude.open_requests() + foreplay.open_requests()
     }
+}
+
+async fn stand_ins() -> Arc<StandIns> {
+    Arc::new(StandIns::start().await.expect("the stand-ins start"))
 }
 
 async fn pass(
@@ -169,11 +177,15 @@ fn passed_on(answer: reqwest::Response, pace: Duration) -> Response {
 }
 
 impl Gateway {
+    fn stand_ins(&self) -> Arc<StandIns> {
+        self.stand_ins.lock().unwrap().clone()
+    }
+
     fn base_url(&self, upstream: Upstream) -> Url {
         match upstream {
-            Upstream::Gtm => self.stand_ins.gtm.base_url(),
-            Upstream::Claude => self.stand_ins.claude.base_url(),
-            Upstream::Foreplay => self.stand_ins.foreplay.base_url(),
+            Upstream::Gtm => self.stand_ins().gtm.base_url(),
+            Upstream::Claude => self.stand_ins().claude.base_url(),
+            Upstream::Foreplay => self.stand_ins().foreplay.base_url(),
         }
     }
 

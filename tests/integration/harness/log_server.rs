@@ -75,6 +75,7 @@ impl LogServer {
             proxy: Proxy::None,
             drain_spread: Duration::from_millis(50),
             simulated: false,
+            metrics_apart: false,
             keys,
             origins: Origins::default(),
         };

@@ -37,7 +37,7 @@ pub struct Lines {
 }
 
 /// Settings that would change what a test sees.
-const SETTINGS: [&str; 19] = [
+const SETTINGS: [&str; 29] = [
     "HOST",
     "PORT",
     "DATABASE_URL",
@@ -53,6 +53,16 @@ const SETTINGS: [&str; 19] = [
     "ALLOW_PRIVATE_WEBHOOKS",
     "WEBHOOK_SECRET",
     "MAX_STREAMS",
+    "MAX_STREAMS_PER_ADDRESS",
+    "MAX_STARTS_PER_MINUTE",
+    "TRUST_PROXY",
+    "METRICS_PORT",
+    "FLY_APP_NAME",
+    "GTM_BASE_URL",
+    "FOREPLAY_BASE_URL",
+    "ANTHROPIC_BASE_URL",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "FOREPLAY_API_KEY",
     "ANTHROPIC_API_KEY",
     "CLAUDE_API_KEY",
