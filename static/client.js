@@ -1311,7 +1311,6 @@ async function start(http, request, options) {
       const answer = await http.json({ method: "POST", path: "/api/jobs/start", headers, body: request, timeout: START_TIMEOUT, signal });
       return answer.body;
     } catch (thrown) {
-      if (signal.aborted) throw reasonOf(signal);
       if (tries === START_TRIES || !(thrown instanceof JobcastError) || !mayHaveBeenLost(thrown)) throw thrown;
       await pause(http.clock, Math.max(thrown.retryAfter ?? 0, jittered(http.clock, 1e3 * 2 ** (tries - 1))), signal);
     }

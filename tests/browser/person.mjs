@@ -29,18 +29,20 @@ export async function inABrowser(success, story) {
 
 /**
  * Console errors and foreign requests count wherever they happen; a refusal that a check provokes is announced in
- * `expectedRefusals`, a line or a stream that it takes away in `mayLoseConnection`, and `expectsNoToken` says that calls without
- * a good token are part of the story.
+ * `expectedRefusals`, a line or a stream that it takes away in `mayLoseConnection`, something that is
+ * not there in `mayMiss`, and `expectsNoToken` says that calls without a good token are part of the story.
  */
 export function watchTheBrowser(page, base) {
   page.expectedRefusals = 0;
   page.mayLoseConnection = false;
   page.expectsNoToken = false;
+  page.mayMiss = false;
   page.on("console", (message) => {
     if (message.type() !== "error") return;
     const isRefusal = message.location().url === new URL("/api/jobs/start", base).href && /status of 422|status of 400/.test(message.text());
     if (isRefusal && page.expectedRefusals-- > 0) return;
     if (page.mayLoseConnection && /net::ERR_|status of 502/.test(message.text())) return;
+    if (page.mayMiss && /status of 404/.test(message.text())) return;
     if (page.expectsNoToken && /status of 401/.test(message.text())) return;
     problems.push(`console error: ${message.text()} (${message.location().url})`);
   });
@@ -61,7 +63,9 @@ export async function keepsToItsOrigin(page) {
 }
 
 export async function fitsSideways(page, what) {
-  const [width, room] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  // A phone's browser widens `innerWidth` by itself to what does not fit.
+  const width = await page.evaluate(() => document.documentElement.scrollWidth);
+  const room = page.viewportSize().width;
   check(width <= room, `${what} is ${width} px wide on a screen of ${room} px`);
 }
 

@@ -14,6 +14,7 @@ mod clients;
 #[path = "../corpus/mod.rs"]
 mod corpus;
 mod crash;
+mod dashboard;
 mod databases;
 mod demo;
 mod deployment;
