@@ -9,18 +9,19 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 use uuid::Uuid;
 
-use crate::access::{AuthSecret, Brands, Claims, Keys, Origins, Scope, SecretError, Token};
+use crate::access::{AuthSecret, Brands, Claims, Keys, Origins, Scope, Token};
 use crate::job::JobId;
 use crate::upstream::{ApiKey, Reach, WebhookSecret};
 
 mod commands;
+mod database_url;
+mod error;
 #[cfg(test)]
 mod tests;
 
 pub use commands::{Completions, Doctor, Health, Migrate};
-
-/// The database where none is named: a file in the working folder.
-const DEFAULT_DATABASE: &str = "sqlite://jobcast.db";
+pub use database_url::DatabaseUrl;
+pub use error::ConfigError;
 
 /// The longest that `jobcast token` makes a token good for, in seconds: ten years.
 const LONGEST_LIFETIME: u64 = 3650 * 24 * 3600;
@@ -133,7 +134,7 @@ pub struct Config {
     #[arg(long, env, default_value_t = 8080)]
     pub port: u16,
     /// Database: sqlite://FILE or postgres://…; created and migrated at start
-    #[arg(long, env, hide_env_values = true, default_value = DEFAULT_DATABASE)]
+    #[arg(long, env, hide_env_values = true, default_value = database_url::DEFAULT_DATABASE)]
     pub database_url: DatabaseUrl,
     /// The same PostgreSQL without a pooler, for migrations [default: DATABASE_URL]
     #[arg(long, env, hide_env_values = true)]
@@ -219,84 +220,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// An address of a database, which may hold a password and therefore prints as dots.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(String);
-
-impl Default for DatabaseUrl {
-    fn default() -> DatabaseUrl {
-        DatabaseUrl::new(DEFAULT_DATABASE)
-    }
-}
-
-impl DatabaseUrl {
-    /// An address, which is not checked.
-    pub fn new(url: &str) -> DatabaseUrl {
-        DatabaseUrl(url.to_owned())
-    }
-
-    /// Where the database is, without user and password.
-    pub fn place(&self) -> String {
-        match Url::parse(&self.0) {
-            Ok(url) if url.scheme() == "sqlite" => self.0.clone(),
-            Ok(url) => format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path()),
-            Err(_) => format!("{self:?}"),
-        }
-    }
-
-    /// The address with its password.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::str::FromStr for DatabaseUrl {
-    /// Checked when it is opened: the error of a command line repeats the value, and with it the password.
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<DatabaseUrl, Self::Err> {
-        Ok(DatabaseUrl::new(text))
-    }
-}
-
-impl std::fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.split_once(':').map_or("", |(scheme, _)| scheme))?;
-        f.write_str("://…")
-    }
-}
-
-/// Settings that do not fit each other.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// Anybody could use the server.
-    #[error(
-        "HOST is {0}, which others can reach, and AUTH_SECRET is not set: set it, so that nobody gets in without a token, \
-         listen on 127.0.0.1, or set ALLOW_ANONYMOUS=true if the network keeps strangers out"
-    )]
-    Exposed(IpAddr),
-    /// A secret that must not be used.
-    #[error("{variable} {problem}")]
-    Secret {
-        /// Its environment variable.
-        variable: &'static str,
-        /// What is wrong with it.
-        problem: SecretError,
-    },
-    /// The old secret alone would leave the server open.
-    #[error("AUTH_SECRET_PREVIOUS is set and AUTH_SECRET is not; the new secret belongs there")]
-    PreviousSecretAlone,
-    /// There is no secret to sign a token with.
-    #[error("AUTH_SECRET is not set; a token is signed with the secret that the server has")]
-    NothingToSignWith,
-    /// Calls to webhooks could not be signed.
-    #[error("WEBHOOK_SECRET {0}; make one with: echo whsec_$(openssl rand -base64 32)")]
-    WebhookSecret(&'static str),
-    /// A pooler makes no sense in front of a file.
-    #[error("DIRECT_DATABASE_URL goes with a DATABASE_URL of PostgreSQL; both must begin with postgres://")]
-    DirectUrlOfAnotherKind,
 }
 
 impl Config {

@@ -1,6 +1,7 @@
 //! What fits and what does not.
 
 use super::*;
+use crate::access::SecretError;
 
 fn parse(arguments: &[&str]) -> Config {
     Cli::try_parse_from([&["jobcast"], arguments].concat()).expect("the arguments are right").config
