@@ -13,6 +13,8 @@ export function mountTimeline() {
   const box = byId("timeline-scroll");
   const nodes = new Map();
   let lastKey = "";
+  // What is above fades out there.
+  box.addEventListener("scroll", () => box.toggleAttribute("data-scrolled", box.scrollTop > 0), { passive: true });
 
   return (rows, now) => {
     for (const [key, { node }] of nodes) {

@@ -4,6 +4,8 @@
 //
 // The site must keep its last pages back until this prints "open the site", so that its jobs run that long. CHROMIUM and
 // DEADLINE_SECONDS as in dashboard.mjs. Exit code 0 when everything held, 1 with a message at the first thing that did not.
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { openLine } from "./line.mjs";
 import { JOB, STEP, check, focusByTab, inABrowser, isFocused, keepsToItsOrigin, until, watchTheBrowser } from "./person.mjs";
 
@@ -22,6 +24,7 @@ await inABrowser("the page of a job does what it should", async (browser) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const page = await open(context);
 
+  await copiesAStartForAShell(page);
   const job = await start("brand_intelligence", { url: site });
   await show(page, job);
   await isConnected(page, "live");
@@ -39,6 +42,20 @@ await inABrowser("the page of a job does what it should", async (browser) => {
 });
 
 // ---- What must hold ----
+
+// Whatever is written into the form stays text in the shell.
+async function copiesAStartForAShell(page) {
+  const words = "Grandma's \"tea\" drinkers $HOME `id` $(id) \\ fault=claude:refusal";
+  await page.locator("#job-type").selectOption("target_audiences");
+  await page.locator("#input-audience_description").fill(words);
+  await page.locator("#start-copy").click();
+  await until(page, "the button to say so", () => document.getElementById("start-copy").textContent === "Copied");
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  const { stdout } = await promisify(execFile)("sh", ["-c", copied], { env: { ...process.env, no_proxy: "*" }, timeout: STEP });
+  const { job_id: job } = JSON.parse(stdout);
+  const { input_data: input } = (await (await fetch(new URL(`/api/jobs/${job}/status`, server))).json()).job;
+  check(input.audience_description === words, `the shell started a job for ${input.audience_description}`);
+}
 
 async function showsFrames(page, job) {
   await page.locator("#tab-frames").click();

@@ -159,12 +159,14 @@ async function start(jobType, input) {
 // ---- Pictures for the README ----
 
 async function takesPictures(browser) {
-  for (const [name, look] of [["dashboard", { viewport: { width: 1280, height: 1000 }, deviceScaleFactor: 1.5 }], ["dashboard-dark", { viewport: { width: 1280, height: 1000 }, deviceScaleFactor: 1.5, colorScheme: "dark" }], ["dashboard-phone", PHONE]]) {
+  const desk = { viewport: { width: 1280, height: 960 }, deviceScaleFactor: 1.5 };
+  for (const [name, look] of [["dashboard", desk], ["dashboard-dark", { ...desk, colorScheme: "dark" }], ["dashboard-phone", PHONE]]) {
     const context = await browser.newContext({ ...look, locale: "en-US", reducedMotion: "reduce" });
     const page = await context.newPage();
+    await noteShifts(page);
     await page.goto(new URL(`#/brands/${BRAND}`, base).href);
     await page.locator("#input-url").waitFor();
-    const job = await start("competitor_analysis", { competitor_name: "Northwind Kettles fault=claude:overloaded*1" });
+    const job = await start("competitor_analysis", { competitor_name: "Northwind Kettles" });
     await show(page, job);
     await until(page, "some of the model's text", () => document.getElementById("model-text").textContent.length > 900, JOB);
     await page.screenshot({ path: join(pictures, `${name}.png`) });
