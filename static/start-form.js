@@ -54,6 +54,7 @@ function showTypes() {
   const first = types.find((type) => type.available);
   byId("job-type").value = first?.job_type ?? "";
   byId("start-submit").disabled = first === undefined;
+  byId("start-copy").disabled = first === undefined;
   const missing = types.filter((type) => !type.available);
   byId("unavailable-list").replaceChildren(...missing.map(unavailable));
   setShown(byId("unavailable"), missing.length > 0);
