@@ -108,7 +108,13 @@ pub fn router(engine: Engine, settings: ApiSettings) -> (Router, OpenStreams) {
 
 /// The one route of a listener that only scrapers reach.
 pub fn metrics_router() -> Router {
-    Router::new().route("/metrics", get(metrics::text)).fallback(error::unknown_route)
+    answering_errors(Router::new().route("/metrics", get(metrics::text)))
+}
+
+/// What these routes do not know, and the methods that they do not take, are answered with the contract's JSON error; to
+/// be called when all of them are there.
+fn answering_errors<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.fallback(error::unknown_route).method_not_allowed_fallback(error::wrong_method)
 }
 
 fn routes(api: Api) -> Router {
@@ -129,11 +135,9 @@ fn routes(api: Api) -> Router {
         .route("/openapi.json", get(openapi::json))
         .route("/", get(dashboard::page))
         .route("/docs", get(dashboard::docs))
-        .route("/static/{*path}", get(dashboard::asset))
-        .fallback(error::unknown_route)
-        .method_not_allowed_fallback(error::wrong_method)
-        .with_state(api);
+        .route("/static/{*path}", get(dashboard::asset));
     let routes = if metrics_apart { routes } else { routes.route("/metrics", get(metrics::text)) };
+    let routes = answering_errors(routes).with_state(api);
     let routes = match cors {
         Some(cors) => routes.layer(cors),
         None => routes,

@@ -128,6 +128,7 @@ async fn what_is_not_there_is_answered_in_json(database: TestDatabase) {
         (Method::GET, "/api/jobs/start", 405, "method_not_allowed"),
         (Method::DELETE, "/api/jobs", 405, "method_not_allowed"),
         (Method::POST, "/healthz", 405, "method_not_allowed"),
+        (Method::POST, "/metrics", 405, "method_not_allowed"),
     ] {
         let response = client.send(method.clone(), path).await;
         let (seen, answer) = (response.status().as_u16(), response.json::<Value>().await.unwrap());
