@@ -169,14 +169,9 @@ impl App {
         meter::start();
         let registry = registry(config)?;
         let webhooks = webhooks(config, options)?;
-        let address = config.listen_on();
-        let listener = TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })?;
-        let address = listener.local_addr().map_err(|error| StartError::Listen { address, error })?;
+        let (listener, address) = listen(config.listen_on()).await?;
         let metrics_listener = match config.metrics_on() {
-            Some(address) => {
-                let bound = TcpListener::bind(address).await;
-                Some(bound.map_err(|error| StartError::Listen { address, error })?)
-            }
+            Some(address) => Some(listen(address).await?.0),
             None => None,
         };
         let store = open_store(config).await?;
@@ -254,6 +249,14 @@ impl App {
         tracing::info!("stopped");
         broken.map_or(Ok(()), |part| Err(Broken(part)))
     }
+}
+
+/// Takes an address; port 0 becomes one that is free.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError::Listen { address, error };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 /// Gives open streams the time in which they end spread, and the last of them a moment to send its last frame.

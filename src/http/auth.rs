@@ -47,7 +47,7 @@ impl FromRequestParts<Api> for Reads {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Reads, ApiError> {
-        caller_with(Scope::Read, parts, api, QueryToken::Refused).map(Reads)
+        caller_with(Scope::Read, parts, api, QueryToken::Refused).map(|(caller, _)| Reads(caller))
     }
 }
 
@@ -55,7 +55,7 @@ impl FromRequestParts<Api> for Writes {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Writes, ApiError> {
-        caller_with(Scope::Write, parts, api, QueryToken::Refused).map(Writes)
+        caller_with(Scope::Write, parts, api, QueryToken::Refused).map(|(caller, _)| Writes(caller))
     }
 }
 
@@ -63,11 +63,8 @@ impl FromRequestParts<Api> for Watches {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Watches, ApiError> {
-        let caller = caller_with(Scope::Read, parts, api, QueryToken::Taken)?;
-        let token = match caller {
-            Caller::Anyone => None,
-            Caller::Holder(_) => token(parts, QueryToken::Taken).ok().map(|token| TokenKey::of(&token)),
-        };
+        let (caller, token) = caller_with(Scope::Read, parts, api, QueryToken::Taken)?;
+        let token = token.map(|token| TokenKey::of(&token));
         Ok(Watches { caller, client: Client::of(parts, api.settings.proxy, token) })
     }
 }
@@ -94,16 +91,23 @@ enum QueryToken {
     Refused,
 }
 
-fn caller_with(scope: Scope, parts: &Parts, api: &Api, query: QueryToken) -> Result<Caller, ApiError> {
-    let caller = caller(parts, api, query)?;
-    if caller.may(scope) { Ok(caller) } else { Err(ApiError::MissingScope { scope }) }
+fn caller_with<'a>(
+    scope: Scope,
+    parts: &'a Parts,
+    api: &Api,
+    query: QueryToken,
+) -> Result<(Caller, Option<Cow<'a, str>>), ApiError> {
+    let (caller, token) = caller(parts, api, query)?;
+    if caller.may(scope) { Ok((caller, token)) } else { Err(ApiError::MissingScope { scope }) }
 }
 
-/// The caller by its token. Where no tokens are asked for, none is read.
-fn caller(parts: &Parts, api: &Api, query: QueryToken) -> Result<Caller, ApiError> {
-    let Some(keys) = &api.settings.keys else { return Ok(Caller::Anyone) };
-    let checked = token(parts, query).and_then(|token| keys.check(&token).map_err(TokenProblem::Bad));
-    checked.map(Caller::Holder).map_err(|problem| ApiError::Unauthorized { problem })
+/// The caller by its token, and that. Where no tokens are asked for, none is read.
+fn caller<'a>(parts: &'a Parts, api: &Api, query: QueryToken) -> Result<(Caller, Option<Cow<'a, str>>), ApiError> {
+    let Some(keys) = &api.settings.keys else { return Ok((Caller::Anyone, None)) };
+    let unauthorized = |problem| ApiError::Unauthorized { problem };
+    let token = token(parts, query).map_err(unauthorized)?;
+    let claims = keys.check(&token).map_err(|problem| unauthorized(TokenProblem::Bad(problem)))?;
+    Ok((Caller::Holder(claims), Some(token)))
 }
 
 /// The token of the header, else that of the query where it is taken.
