@@ -5,7 +5,7 @@
 // CHROMIUM and DEADLINE_SECONDS as in dashboard.mjs. Exit code 0 when everything held, 1 with a message at the first thing
 // that did not.
 import { randomUUID } from "node:crypto";
-import { JOB, STEP, check, focusByTab, inABrowser, isFocused, keepsToItsOrigin, until, watchTheBrowser } from "./person.mjs";
+import { JOB, STEP, check, focusByTab, inABrowser, isFocused, keepsToItsOrigin, startJob, until, watchTheBrowser } from "./person.mjs";
 
 const [baseText] = process.argv.slice(2);
 if (!baseText) {
@@ -24,8 +24,8 @@ await inABrowser("the list is narrowed down as it should be", async (browser) =>
   watchTheBrowser(page, base);
 
   await showsThatThereIsNothing(page);
-  const failed = await start("competitor_analysis", COMPETITOR);
-  const completed = await start("target_audiences", AUDIENCE);
+  const failed = await startJob(base, brand, "competitor_analysis", COMPETITOR);
+  const completed = await startJob(base, brand, "target_audiences", AUDIENCE);
   for (const [job, status] of [[failed, "failed"], [completed, "completed"]]) await until(page, `${job} to end`, hasStatus, JOB, [job, status]);
   await choosesByKeyboard(page, failed);
   await goesBackAndForward(page, failed, completed);
@@ -82,11 +82,11 @@ async function keepsItOverAJobAndAReload(page, failed, completed) {
 
 // Jobs come in and go out by themselves as they change.
 async function takesInAndLetsGo(page, failed) {
-  const second = await start("competitor_analysis", COMPETITOR);
+  const second = await startJob(base, brand, "competitor_analysis", COMPETITOR);
   await shows(page, [second, failed], JOB);
   await page.locator("#filter-status").selectOption("processing");
   await shows(page, []);
-  const running = await start("competitor_analysis", { competitor_name: "Northwind" });
+  const running = await startJob(base, brand, "competitor_analysis", { competitor_name: "Northwind" });
   await shows(page, [running], JOB);
   await shows(page, [], JOB);
   await page.locator("#filter-status").selectOption("completed");
@@ -106,18 +106,6 @@ async function ignoresWhatItCannotRead(page) {
   await page.goto(new URL(`#/brands/${brand}?status=%3Cb%3E&type=../x`, base).href);
   await until(page, "all jobs", () => document.querySelectorAll("#job-list li").length === 4);
   check(page.url().endsWith(`#/brands/${brand}`), `the address is ${page.url()}`);
-}
-
-// Starts a job past the page, as another program would.
-async function start(jobType, input) {
-  const answer = await fetch(new URL("/api/jobs/start", base), {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ brand_id: brand, job_type: jobType, input_data: input }),
-  });
-  const body = await answer.json();
-  check(answer.status === 202, `a job was not started: ${JSON.stringify(body)}`);
-  return body.job_id;
 }
 
 function rowOf(job) {

@@ -7,7 +7,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { openLine } from "./line.mjs";
-import { JOB, STEP, check, focusByTab, inABrowser, isFocused, keepsToItsOrigin, until, watchTheBrowser } from "./person.mjs";
+import { JOB, STEP, check, focusByTab, inABrowser, isFocused, keepsToItsOrigin, startJob, until, watchTheBrowser } from "./person.mjs";
 
 const [serverText, site] = process.argv.slice(2);
 if (!serverText || !site) {
@@ -25,7 +25,7 @@ await inABrowser("the page of a job does what it should", async (browser) => {
   const page = await open(context);
 
   await copiesAStartForAShell(page);
-  const job = await start("brand_intelligence", { url: site });
+  const job = await startJob(server, BRAND, "brand_intelligence", { url: site });
   await show(page, job);
   await isConnected(page, "live");
   await showsFrames(page, job);
@@ -135,7 +135,7 @@ async function retriesTheCancelled(page) {
 
 // The text that a failed attempt has written is struck out until the next one writes.
 async function voidsTheTextOfAFailedAttempt(page) {
-  const job = await start("target_audiences", { audience_description: "Tea drinkers fault=claude:reset*1" });
+  const job = await startJob(server, BRAND, "target_audiences", { audience_description: "Tea drinkers fault=claude:reset*1" });
   await page.evaluate(() => {
     window.texts = [];
     const box = document.getElementById("model-text");
@@ -160,7 +160,7 @@ async function voidsTheTextOfAFailedAttempt(page) {
 }
 
 async function failsAndIsRetriedByKeyboard(page) {
-  const job = await start("target_audiences", { audience_description: "Tea drinkers fault=claude:refusal*1" });
+  const job = await startJob(server, BRAND, "target_audiences", { audience_description: "Tea drinkers fault=claude:refusal*1" });
   await show(page, job);
   await hasStatus(page, "failed");
   check(/declined|refus/i.test(await page.locator("#outcome").innerText()), `it is not said why: ${await page.locator("#outcome").innerText()}`);
@@ -210,18 +210,6 @@ async function open(context) {
 async function show(page, job) {
   await page.goto(new URL(`#/jobs/${job}`, line.url).href);
   await page.locator("#job-view").waitFor();
-}
-
-// Starts a job past the page, as another program would.
-async function start(jobType, input) {
-  const answer = await fetch(new URL("/api/jobs/start", server), {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ brand_id: BRAND, job_type: jobType, input_data: input }),
-  });
-  const body = await answer.json();
-  check(answer.status === 202, `a job was not started: ${JSON.stringify(body)}`);
-  return body.job_id;
 }
 
 function isConnected(page, state, timeout = STEP) {

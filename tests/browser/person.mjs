@@ -81,6 +81,18 @@ export function isFocused(page, id) {
   return page.evaluate((wanted) => document.activeElement?.id === wanted, id);
 }
 
+/** Starts a job past the page, as another program would; gives its id. */
+export async function startJob(server, brand, jobType, input) {
+  const answer = await fetch(new URL("/api/jobs/start", server), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ brand_id: brand, job_type: jobType, input_data: input }),
+  });
+  const body = await answer.json();
+  check(answer.status === 202, `a job was not started: ${JSON.stringify(body)}`);
+  return body.job_id;
+}
+
 /** Waits until `condition(argument)` holds in the page. */
 export async function until(page, what, condition, timeout = STEP, argument = null) {
   try {

@@ -7,7 +7,7 @@
 // dashboard.mjs. Exit code 0 when everything held, 1 with a message at the first thing that did not.
 import { join } from "node:path";
 import { standsOut } from "./contrast.mjs";
-import { JOB, STEP, check, fitsSideways, focusByTab, inABrowser, keepsToItsOrigin, until, watchTheBrowser } from "./person.mjs";
+import { JOB, STEP, check, fitsSideways, focusByTab, inABrowser, keepsToItsOrigin, startJob, until, watchTheBrowser } from "./person.mjs";
 
 const [baseText, site] = process.argv.slice(2);
 if (!baseText || !site) {
@@ -57,7 +57,7 @@ async function readsTheList(page, name) {
 
 // The first view of a job may grow into its place; from the first event on nothing moves but by a person's hand.
 async function standsStillWhileAttemptsFail(page, name) {
-  const job = await start("target_audiences", { audience_description: "Tea drinkers fault=claude:overloaded*2" });
+  const job = await startJob(base, BRAND, "target_audiences", { audience_description: "Tea drinkers fault=claude:overloaded*2" });
   await show(page, job);
   await until(page, "the third attempt", () => document.querySelectorAll("#step-list .attempt").length === 3, JOB);
   await until(page, "some of the model's text", () => document.getElementById("model-text").textContent.length > 300, JOB);
@@ -74,7 +74,7 @@ async function readsEachPanel(page, name) {
     await standsOut(page, `the panel ${panel.trim()} ${name}`);
     await fitsSideways(page, `the panel ${panel.trim()} ${name}`);
   }
-  const failed = await start("competitor_analysis", { competitor_name: "Acme fault=foreplay:no-credits" });
+  const failed = await startJob(base, BRAND, "competitor_analysis", { competitor_name: "Acme fault=foreplay:no-credits" });
   await show(page, failed);
   await isOver(page, "failed");
   await standsOut(page, `a failed job ${name}`);
@@ -84,7 +84,7 @@ async function readsEachPanel(page, name) {
 async function standsStillUntilTheResult(page, name) {
   const running = [];
   for (const tab of ["events", "frames", "model"]) {
-    running.push(await start("brand_intelligence", { url: site }));
+    running.push(await startJob(base, BRAND, "brand_intelligence", { url: site }));
     await show(page, running.at(-1));
     await page.locator(`#tab-${tab}`).click();
     await isOver(page, "completed");
@@ -145,17 +145,6 @@ function isOver(page, status) {
   return until(page, `the job to be ${status}`, (wanted) => document.getElementById("outcome").dataset.status === wanted, JOB, status);
 }
 
-async function start(jobType, input) {
-  const answer = await fetch(new URL("/api/jobs/start", base), {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ brand_id: BRAND, job_type: jobType, input_data: input }),
-  });
-  const body = await answer.json();
-  check(answer.status === 202, `a job was not started: ${JSON.stringify(body)}`);
-  return body.job_id;
-}
-
 // ---- Pictures for the README ----
 
 async function takesPictures(browser) {
@@ -166,7 +155,7 @@ async function takesPictures(browser) {
     await noteShifts(page);
     await page.goto(new URL(`#/brands/${BRAND}`, base).href);
     await page.locator("#input-url").waitFor();
-    const job = await start("competitor_analysis", { competitor_name: "Northwind Kettles" });
+    const job = await startJob(base, BRAND, "competitor_analysis", { competitor_name: "Northwind Kettles" });
     await show(page, job);
     await until(page, "some of the model's text", () => document.getElementById("model-text").textContent.length > 900, JOB);
     await page.screenshot({ path: join(pictures, `${name}.png`) });
