@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 
 use crate::event::{Seq, Subject};
 use crate::meter::{self, Lag};
@@ -125,6 +125,24 @@ impl Subscription {
                 Heard::Doubt
             }
         }
+    }
+
+    /// The next thing heard, if there is one already.
+    pub fn try_hear(&mut self) -> Option<Heard> {
+        match self.receiver.as_mut()?.try_recv() {
+            Ok(Signal::Committed(frame)) => Some(Heard::Frame(frame)),
+            Ok(Signal::Changed) => Some(Heard::Doubt),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => None,
+            Err(TryRecvError::Lagged(_)) => {
+                meter::lagged();
+                Some(Heard::Doubt)
+            }
+        }
+    }
+
+    /// What it hears of.
+    pub fn subject(&self) -> Subject {
+        self.subject
     }
 
     /// Says that the reader has what the store held up to here.

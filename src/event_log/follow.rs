@@ -9,7 +9,7 @@ use futures_util::Stream;
 use super::writer::render;
 use super::{EventLog, PAGE};
 use crate::event::{Event, Seq, Subject, merge_deltas};
-use crate::hub::{Frame, Heard};
+use crate::hub::{Frame, Heard, Subscription};
 use crate::meter;
 
 /// The pauses between tries while the database does not answer, and how many tries there are (about five minutes).
@@ -60,6 +60,18 @@ impl EventLog {
                 }
             }
         }
+    }
+
+    /// Hears the subject from now on. The subscriber has what lies up to `cursor`.
+    pub fn subscribe(&self, subject: Subject, cursor: Seq) -> Subscription {
+        self.hub.subscribe(subject, cursor)
+    }
+
+    /// The next page of frames after the cursor; empty when there is nothing more, `None` if the database stays away.
+    pub async fn read_after(&self, subject: Subject, cursor: Seq) -> Option<Vec<Frame>> {
+        let events = self.read_page(subject, cursor).await?;
+        meter::replayed(events.len());
+        Some(events.iter().map(|event| render(event, subject)).collect())
     }
 
     /// The next page, its deltas merged; `None` if the database stays away.

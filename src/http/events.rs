@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use super::Api;
 use super::auth::{self, Watches};
 use super::error::ApiError;
-use super::event_stream::{self, AskedFor, Resume};
+use super::event_stream::{self, AskedFor, Line, Resume};
 use super::jobs::{PathBrandId, PathId};
 use super::query::Parameters;
 use super::wire::{BrandSyncEvent, SyncEvent};
@@ -17,6 +17,7 @@ use crate::event::Subject;
 pub(super) async fn of_job(
     State(api): State<Api>,
     watches: Watches,
+    line: Line,
     id: PathId,
     headers: HeaderMap,
     parameters: Parameters,
@@ -29,13 +30,14 @@ pub(super) async fn of_job(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let sync = SyncEvent::of(view, resume);
-    event_stream::open(api, watches, Subject::Job(id.0), cursor, &sync)
+    event_stream::open(api, watches, line, Subject::Job(id.0), cursor, &sync)
 }
 
 /// A brand without jobs has an empty stream: its first job may be about to start.
 pub(super) async fn of_brand(
     State(api): State<Api>,
     watches: Watches,
+    line: Line,
     id: PathBrandId,
     headers: HeaderMap,
     parameters: Parameters,
@@ -47,5 +49,5 @@ pub(super) async fn of_brand(
     let view = api.engine.brand(id.0).await?;
     let (cursor, resume) = asked_for.resume(view.stream.last_seq, view.stream.pruned_through);
     let sync = BrandSyncEvent::of(view, resume);
-    event_stream::open(api, watches, Subject::Brand(id.0), cursor, &sync)
+    event_stream::open(api, watches, line, Subject::Brand(id.0), cursor, &sync)
 }

@@ -96,9 +96,9 @@ impl Lag {
     }
 }
 
-/// Notes that a frame goes to a socket.
-pub fn delivered(lag: Lag) {
-    COUNTS.commit_to_socket.record(lag.so_far());
+/// Notes that a frame has gone to so many sockets.
+pub fn delivered(lag: Lag, sockets: usize) {
+    COUNTS.commit_to_socket.record_many(lag.so_far(), sockets);
 }
 
 #[cfg(test)]
