@@ -64,7 +64,7 @@ mod tests {
     fn what_is_written_in_any_sizes_is_the_whole_in_order() {
         for step in 1..12 {
             let mut unsent = Unsent::default();
-            unsent.extend(["abc", "", "d", "efghij"].map(Bytes::from_static));
+            unsent.extend(["abc", "", "d", "efghij"].map(Bytes::from));
             let mut written = Vec::new();
             while !unsent.is_empty() {
                 let next: Vec<u8> = unsent.slices().iter().flat_map(|slice| slice.to_vec()).take(step).collect();
