@@ -19,7 +19,7 @@ mod writer;
 
 use announce::Announcements;
 
-pub use crate::hub::Frame;
+pub use crate::hub::{Frame, Heard, Subscription};
 
 /// How many appends may wait for the writer; beyond it an append waits for its turn within its own patience.
 const WAITING_APPENDS: usize = 8192;

@@ -8,8 +8,8 @@ use super::chunk::Chunk;
 use super::unsent::Unsent;
 use super::viewer::{Viewer, Wrote};
 use super::{Delivery, KEEP_ALIVE};
+use crate::event_log::Frame;
 use crate::http::connections::Connections;
-use crate::hub::Frame;
 use crate::meter::StreamEnd;
 
 /// A viewer on its way to its seat.

@@ -15,8 +15,8 @@ use super::unsent::Unsent;
 use super::viewer::{Viewer, Wrote};
 use super::{Delivery, KEEP_ALIVE};
 use crate::event::Seq;
+use crate::event_log::{Frame, Heard, Subscription};
 use crate::http::connections::Connections;
-use crate::hub::{Frame, Heard, Subscription};
 use crate::meter::{self, StreamEnd};
 
 /// The most frames that are written together, and about the most bytes: more than a socket takes at once would send all
