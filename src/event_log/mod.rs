@@ -78,9 +78,32 @@ impl EventLog {
     /// committed.
     pub async fn append(&self, write: Write, patience: Duration) -> Result<Committed, AppendError> {
         let deadline = Instant::now() + patience;
+        let answer = self.send_append(write, deadline).await?;
+        await_answer(answer, deadline).await?
+    }
+
+    /// [`EventLog::append`] of several writes in their order, each with its own outcome. None waits for the one before, so
+    /// that they can become durable together.
+    pub async fn append_all(&self, writes: Vec<Write>, patience: Duration) -> Vec<Result<Committed, AppendError>> {
+        let deadline = Instant::now() + patience;
+        let mut sent = Vec::with_capacity(writes.len());
+        for write in writes {
+            sent.push(self.send_append(write, deadline).await);
+        }
+        let mut outcomes = Vec::with_capacity(sent.len());
+        for answer in sent {
+            outcomes.push(match answer {
+                Ok(answer) => await_answer(answer, deadline).await.map_err(AppendError::from).flatten(),
+                Err(error) => Err(error.into()),
+            });
+        }
+        outcomes
+    }
+
+    async fn send_append(&self, write: Write, deadline: Instant) -> Result<writer::Answer, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.send(writer::Command::Append { write, deadline, reply }, deadline).await?;
-        await_answer(answer, deadline).await?
+        Ok(answer)
     }
 
     /// Takes due jobs for their next attempt and shows that they have started.

@@ -28,6 +28,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long the release of jobs that nobody took is tried; after that their leases run out.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The outcome of an append, when there is one.
+pub(super) type Answer = oneshot::Receiver<Result<Committed, AppendError>>;
+
 pub(super) enum Command {
     Append { write: Write, deadline: Instant, reply: oneshot::Sender<Result<Committed, AppendError>> },
     Claim { claim: Claim, reply: oneshot::Sender<Result<Vec<Claimed>, StoreError>> },
