@@ -73,6 +73,8 @@ struct Known {
     /// Whether nothing lies after them, as far as this process can know: somebody read the store to its end while the
     /// channel was there, and all that came since came without a gap or a doubt.
     ends: bool,
+    /// The store is known to have an event at this position, even if it has not been heard of here yet.
+    stored: Seq,
     /// Some had to go for want of room, so that earlier ones have none.
     full: bool,
     /// How often something was in doubt.
@@ -165,7 +167,7 @@ impl Hub {
     pub fn end(&self, subject: Subject) -> Option<Seq> {
         let channel = self.channel(subject)?;
         let known = channel.known();
-        known.recent.as_ref().filter(|_| known.ends).map(Recent::through)
+        known.recent.as_ref().map(Recent::through).filter(|through| known.ends && known.stored <= *through)
     }
 
     /// Hands a committed event to all who watch its subject, and keeps it for those to come.
@@ -186,12 +188,12 @@ impl Hub {
         let _ = channel.sender.send(Signal::Changed);
     }
 
-    /// Notes that the store has an event at this position. If it has not been heard of here, whoever comes now reads the
-    /// store; those who follow will hear of it.
+    /// Notes that the store has an event at this position. As long as it has not been heard of here, whoever looks for
+    /// what comes next reads the store.
     pub fn is_stored(&self, subject: Subject, seq: Seq) {
         if let Some(channel) = self.channel(subject) {
             let mut known = channel.known();
-            known.ends &= known.recent.as_ref().is_some_and(|recent| seq <= recent.through());
+            known.stored = known.stored.max(seq);
         }
     }
 
@@ -238,7 +240,8 @@ impl Memory {
 
 impl Channel {
     fn new(sender: broadcast::Sender<Signal>, cursor: Seq, memory: Arc<Memory>) -> Channel {
-        let known = Known { reached: cursor, recent: None, ends: false, full: false, doubts: 0, followed: false };
+        let known =
+            Known { reached: cursor, recent: None, ends: false, stored: 0, full: false, doubts: 0, followed: false };
         Channel { sender, known: Mutex::new(known), memory }
     }
 
@@ -299,7 +302,7 @@ impl Known {
             Look::Before { after: recent.after(), room }
         } else if cursor < recent.through() {
             Look::Frames(recent.frames_after(cursor, limit))
-        } else if self.ends {
+        } else if self.ends && self.stored <= cursor {
             self.followed = true;
             Look::End { over: recent.is_over() }
         } else {

@@ -99,8 +99,12 @@ fn the_end_is_known_once_the_store_was_read_to_it_and_until_a_doubt_or_a_gap() {
     assert_eq!(end(), Some(6));
     hub.is_stored(subject, 6);
     assert_eq!(end(), Some(6));
-    hub.is_stored(subject, 7);
-    assert!(end().is_none(), "7 was not heard of");
+    hub.is_stored(subject, 8);
+    assert!(end().is_none() && matches!(hub.look(subject, 6, 100), Look::Behind), "8 was not heard of");
+    hub.publish(subject, frame(7));
+    assert!(end().is_none());
+    hub.publish(subject, frame(8));
+    assert_eq!(end(), Some(8));
 }
 
 #[test]
