@@ -1,7 +1,6 @@
 //! Many viewers come at once: what they miss is read for all of them together, and what only the store can know is not
 //! answered from memory.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -364,48 +363,40 @@ mod shared {
 
     use super::*;
 
-    fn on_postgres<F: Future<Output = ()>>(test: impl FnOnce(TestDatabase) -> F) -> impl Future<Output = ()> {
-        async { test(TestDatabase::postgres().await).await }
-    }
-
     /// This server has shown the end and knows of nothing after it.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_stream_does_not_end_before_a_retry_on_another_instance() {
-        on_postgres(|database| async move {
-            let (server, elsewhere, job_id) = two_servers_that_know_a_failed_job(&database).await;
-            let _watches = watched_to_the_end(&server, job_id, 3).await;
-            assert_eq!(elsewhere.append(job_id, Action::Retry).await, 4);
-            let mut frames = Box::pin(server.event_log.follow(Subject::Job(job_id), 2));
-            for seq in [3, 4] {
-                let frame = soon("an event", frames.next()).await;
-                assert_eq!(frame.map(|frame| frame.seq), Some(seq));
-            }
-        })
-        .await;
+        let database = TestDatabase::postgres().await;
+        let (server, elsewhere, job_id) = two_servers_that_know_a_failed_job(&database).await;
+        let _watches = watched_to_the_end(&server, job_id, 3).await;
+        assert_eq!(elsewhere.append(job_id, Action::Retry).await, 4);
+        let mut frames = Box::pin(server.event_log.follow(Subject::Job(job_id), 2));
+        for seq in [3, 4] {
+            let frame = soon("an event", frames.next()).await;
+            assert_eq!(frame.map(|frame| frame.seq), Some(seq));
+        }
     }
 
     /// All who see a job's end make sure together that it is the end.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_end_of_a_job_is_looked_up_together() {
-        on_postgres(|database| async move {
-            let store = CountingStore::over(open(&database).await);
-            let server = LogServer::start(store.clone()).await;
-            let job_id = server.running_job().await;
-            let viewers: Vec<_> = (0..2000)
-                .map(|_| {
-                    let log = server.event_log.clone();
-                    let frames = log.follow(Subject::Job(job_id), 0);
-                    tokio::spawn(async move { frames.map(|frame| frame.seq).collect::<Vec<_>>().await })
-                })
-                .collect();
-            server.progress(job_id, "here").await;
-            server.fail(job_id).await;
-            for seen in all(viewers.into_iter()).await {
-                assert_eq!(seen, [1, 2, 3, 4]);
-            }
-            let reads = store.take_reads();
-            assert!(reads.pages <= 100, "{reads:?}");
-        })
-        .await;
+        let database = TestDatabase::postgres().await;
+        let store = CountingStore::over(open(&database).await);
+        let server = LogServer::start(store.clone()).await;
+        let job_id = server.running_job().await;
+        let viewers: Vec<_> = (0..2000)
+            .map(|_| {
+                let log = server.event_log.clone();
+                let frames = log.follow(Subject::Job(job_id), 0);
+                tokio::spawn(async move { frames.map(|frame| frame.seq).collect::<Vec<_>>().await })
+            })
+            .collect();
+        server.progress(job_id, "here").await;
+        server.fail(job_id).await;
+        for seen in all(viewers.into_iter()).await {
+            assert_eq!(seen, [1, 2, 3, 4]);
+        }
+        let reads = store.take_reads();
+        assert!(reads.pages <= 100, "{reads:?}");
     }
 }
