@@ -14,7 +14,9 @@ use crate::write::{Refusal, Write};
 
 mod announce;
 mod follow;
+mod read;
 mod relay;
+pub(crate) mod shared_read;
 mod writer;
 
 use announce::Announcements;
@@ -33,6 +35,7 @@ pub struct EventLog {
     store: Arc<dyn Store>,
     hub: Hub,
     commands: mpsc::Sender<writer::Command>,
+    reads: read::Reads,
 }
 
 /// The log's tasks; dropping them ends the exchange with other instances.
@@ -65,7 +68,7 @@ impl EventLog {
             exchange.spawn(relay::Relay::new(store.clone(), hub.clone()).run());
         }
         let tasks = EventLogTasks { writer: tokio::spawn(writer.run()), _exchange: exchange };
-        (EventLog { store, hub, commands }, tasks)
+        (EventLog { store, hub, commands, reads: read::Reads::default() }, tasks)
     }
 
     /// Makes a write durable together with all others that wait, then shows its events to whoever watches.

@@ -234,6 +234,7 @@ impl Writer {
 
 /// The frame that all subscribers of the event write.
 pub(super) fn render(event: &Event, subject: Subject) -> Frame {
-    let (seq, bytes) = (event.position(subject), Bytes::from(event.frame(subject)));
+    // Without spare room: it may be kept for a while.
+    let (seq, bytes) = (event.position(subject), Bytes::from(event.frame(subject).into_bytes().into_boxed_slice()));
     Frame { seq, bytes, terminal: event.ends(subject), lag: None }
 }

@@ -41,6 +41,7 @@ mod requests;
 mod resume;
 mod stop;
 mod store;
+mod storm;
 mod stream;
 mod upstream_faults;
 mod watch;

@@ -110,7 +110,6 @@ impl Room {
             if self.viewers.is_empty() {
                 (self.heard, self.over, self.reading) = (viewer.cursor, false, None);
             }
-            self.live.caught_up(viewer.cursor);
             if self.draining {
                 viewer.drain(self.delivery.0.drain_spread);
             }
@@ -167,7 +166,7 @@ impl Room {
                 return true;
             }
             Some(_) if self.over => self.end_all(StreamEnd::Over),
-            Some(_) => self.live.caught_up(self.heard),
+            Some(_) => {}
             None => self.end_all(StreamEnd::Failed),
         }
         false
