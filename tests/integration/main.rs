@@ -16,6 +16,7 @@ mod corpus;
 mod crash;
 mod dashboard;
 mod databases;
+mod delivery;
 mod demo;
 mod deployment;
 mod disconnects;

@@ -21,6 +21,7 @@ pub struct CountingStore {
     pages: AtomicU64,
     jobs: AtomicU64,
     brands: AtomicU64,
+    commits: AtomicU64,
 }
 
 /// How often each was read.
@@ -32,18 +33,21 @@ pub struct Reads {
     pub jobs: u64,
     /// Positions of brands.
     pub brands: u64,
+    /// Batches of writes, which read the jobs that they are about.
+    pub commits: u64,
 }
 
 impl CountingStore {
     pub fn over(store: Arc<dyn Store>) -> Arc<CountingStore> {
         let zero = AtomicU64::default;
-        Arc::new(CountingStore { store, pages: zero(), jobs: zero(), brands: zero() })
+        Arc::new(CountingStore { store, pages: zero(), jobs: zero(), brands: zero(), commits: zero() })
     }
 
     /// The reads since the last call.
     pub fn take_reads(&self) -> Reads {
         let take = |count: &AtomicU64| count.swap(0, Ordering::Relaxed);
-        Reads { pages: take(&self.pages), jobs: take(&self.jobs), brands: take(&self.brands) }
+        let (pages, jobs) = (take(&self.pages), take(&self.jobs));
+        Reads { pages, jobs, brands: take(&self.brands), commits: take(&self.commits) }
     }
 }
 
@@ -54,6 +58,7 @@ fn count(counter: &AtomicU64) {
 #[async_trait]
 impl Store for CountingStore {
     async fn commit(&self, batch: Uuid, writes: &[Write]) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
+        count(&self.commits);
         self.store.commit(batch, writes).await
     }
 
