@@ -317,6 +317,12 @@ impl<'a> Plan<'a> {
         Some(self.changed.get(&event.job_id)?.job.brand_id)
     }
 
+    /// Takes the events out, each with the brand of its job.
+    pub fn take_events(&mut self) -> Vec<(BrandId, Event)> {
+        let events = std::mem::take(&mut self.events);
+        events.into_iter().filter_map(|event| Some((self.brand_of(&event)?, event))).collect()
+    }
+
     /// The jobs to update, either those of which nothing but progress changed or the others.
     pub fn to_update(&self, moved: bool) -> Vec<&ChangedJob<'a>> {
         let created: HashSet<JobId> = self.created.iter().map(|(id, _)| *id).collect();
