@@ -11,7 +11,7 @@ use sqlx::{QueryBuilder, Row, SqliteConnection};
 use super::recent::{MOST_RECENT, RecentEvents};
 use super::row::microseconds;
 use super::writer::Session;
-use super::{brand_stream, row, save};
+use super::{brand_stream, recent_table, row, save};
 use crate::job::BrandId;
 use crate::store::plan::{CANDIDATES_PER_CLAIM, plan_claim};
 use crate::store::{Claim, Claimed, StoreError, StoredJob, now};
@@ -25,16 +25,16 @@ pub(super) async fn claim(
     if recent.read().len() >= MOST_RECENT {
         session.sort_in(recent, lease).await?;
     }
-    let Session { connection, known } = session;
-    let mut transaction = known.begin(connection, recent).await?;
+    let Session { connection, known, .. } = session;
+    known.begin(connection, recent).await?;
     let now = now();
-    let under_way = under_way(&mut transaction).await?;
-    let candidates = candidates(&mut transaction, claim, &under_way, now).await?;
+    let under_way = under_way(connection).await?;
+    let candidates = candidates(connection, claim, &under_way, now).await?;
     let (mut plan, mut claimed) = plan_claim(claim, candidates, under_way, now);
-    brand_stream::number(&mut transaction, known, recent, &mut plan).await?;
+    brand_stream::number(connection, known, recent, &mut plan).await?;
     claimed.iter_mut().zip(&plan.events).for_each(|(claimed, event)| claimed.event = event.clone());
-    save::save(&mut transaction, known, &plan, None, lease, now).await?;
-    transaction.commit().await?;
+    save::save(connection, known, &plan, None, lease, now).await?;
+    recent_table::insert_and_commit(connection, &plan, None, now).await?;
     recent.add(plan.take_events().into_iter(), None);
     Ok(claimed)
 }

@@ -1,7 +1,7 @@
 //! Commits a batch of writes in one transaction.
 //! Must not write by itself what `save` writes for claims too.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -14,7 +14,7 @@ use super::recent::{Latest, MOST_RECENT, RecentEvents, catch_up};
 use super::row::{microseconds, microseconds_after};
 use super::statement::{list, runs};
 use super::writer::Session;
-use super::{brand_stream, row, save};
+use super::{brand_stream, recent_table, row, save};
 use crate::job::JobId;
 use crate::store::plan::{Found, Keyed, LockedJob, Plan, Queue, keys, may_take_room, plan};
 use crate::store::{Committed, StoreError, StoreSettings, now};
@@ -30,18 +30,18 @@ pub(super) async fn commit(
     if recent.read().len() >= MOST_RECENT {
         session.sort_in(recent, settings.lease).await?;
     }
-    let Session { connection, known } = session;
-    let mut transaction = known.begin(connection, recent).await?;
+    let Session { connection, known, .. } = session;
+    known.begin(connection, recent).await?;
     let now = now();
-    let locked = read(&mut transaction, known, recent, writes, settings.lease, now).await?;
-    let room = queue_room(&mut transaction, writes, &locked, settings.max_queued_jobs).await?;
-    let keyed = keyed(&mut transaction, writes).await?;
+    let locked = read(connection, known, recent, writes, settings.lease, now).await?;
+    let room = queue_room(connection, writes, &locked, settings.max_queued_jobs).await?;
+    let keyed = keyed(connection, writes).await?;
     let queue = Queue { room, limit: settings.max_queued_jobs };
     // There are no brands here that could be missing.
     let mut plan = plan(batch, writes, Found { locked, keyed, unknown_brands: HashSet::new(), queue }, now);
-    brand_stream::number(&mut transaction, known, recent, &mut plan).await?;
-    save::save(&mut transaction, known, &plan, Some(batch), settings.lease, now).await?;
-    transaction.commit().await?;
+    brand_stream::number(connection, known, recent, &mut plan).await?;
+    save::save(connection, known, &plan, Some(batch), settings.lease, now).await?;
+    recent_table::insert_and_commit(connection, &plan, Some(batch), now).await?;
     Ok(remember(known, recent, plan, batch, microseconds_after(now, settings.lease)))
 }
 
@@ -71,7 +71,7 @@ async fn read(
     lease: Duration,
     now: DateTime<Utc>,
 ) -> Result<HashMap<JobId, LockedJob>, StoreError> {
-    let ids: BTreeSet<JobId> = writes.iter().map(|write| write.job_id).collect();
+    let ids: HashSet<JobId> = writes.iter().map(|write| write.job_id).collect();
     let unknown: Vec<JobId> = ids.iter().copied().filter(|id| !known.jobs.contains_key(id)).collect();
     for run in runs(&unknown) {
         let query = sqlx::query(AssertSqlSafe(format!("{SELECT} ({})", list("?", run.len()))));

@@ -3,8 +3,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::sqlite::Sqlite;
-use sqlx::{Connection, SqliteConnection, Transaction};
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::recent::RecentEvents;
@@ -16,6 +15,15 @@ use crate::write::LeaseChange;
 
 /// How many jobs and brands are remembered; beyond it all are forgotten, and read again.
 const MOST_KNOWN: usize = 4096;
+
+const BEGIN: &str = "BEGIN IMMEDIATE; PRAGMA data_version";
+pub(super) const COMMIT: &str = "COMMIT";
+
+/// Ends the transaction.
+pub(super) async fn commit(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query(COMMIT).execute(connection).await?;
+    Ok(())
+}
 
 #[derive(Default)]
 pub(super) struct Known {
@@ -37,19 +45,22 @@ pub(super) struct KnownJob {
 
 impl Known {
     /// Begins a transaction that may write. If anybody else has written since the last one, what was known is read anew.
-    pub async fn begin<'c>(
+    ///
+    /// The transaction is not one of sqlx's, so that it begins and ends in one go with other statements, each turn to
+    /// the connection's thread costing as much as an event. It ends with [`commit`], or with the connection: whoever
+    /// fails or gives up in between must not use that again.
+    pub async fn begin(
         &mut self,
-        connection: &'c mut SqliteConnection,
+        connection: &mut SqliteConnection,
         recent: &RecentEvents,
-    ) -> Result<Transaction<'c, Sqlite>, StoreError> {
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let version = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *transaction).await?;
+    ) -> Result<(), StoreError> {
+        let version = sqlx::query_scalar(BEGIN).fetch_one(&mut *connection).await?;
         if self.version != Some(version) {
             *self = Known::default();
-            recent.replace(recent_table::load(&mut transaction).await?);
+            recent.replace(recent_table::load(connection).await?);
             self.version = Some(version);
         }
-        Ok(transaction)
+        Ok(())
     }
 
     /// What becomes of the job's lease; `extended` is until when it would last if extended now.

@@ -18,7 +18,7 @@ pub(super) async fn extend(
     held: &[(JobId, Attempt)],
     lease: Duration,
 ) -> Result<Vec<(JobId, Attempt)>, StoreError> {
-    let Session { connection, known } = session;
+    let Session { connection, known, .. } = session;
     let now = now();
     let mut extended = Vec::with_capacity(held.len());
     for run in runs(held) {

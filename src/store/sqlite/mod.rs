@@ -20,11 +20,13 @@ use super::{
 use crate::event::{Event, Seq, Subject};
 use crate::job::{Attempt, BrandId, JobId, JobType};
 use crate::write::{Refusal, ResultTable, Write};
+use checkpoint::Checkpoints;
 use lock::FileLock;
 use recent::RecentEvents;
 use writer::{Session, Writer};
 
 mod brand_stream;
+mod checkpoint;
 mod claim;
 mod commit;
 pub(super) mod inspect;
@@ -57,6 +59,11 @@ const ROWS_IN_TRANSIT: usize = 256;
 const CACHE_KIB: &str = "-16384";
 /// The log is cut back to this size after a checkpoint.
 const LOG_BYTES: &str = "67108864";
+/// At this many pages, which are 64 MiB, a commit copies the log into the file if nobody else has. Only then is it certain
+/// to begin anew: while commits follow each other, what is copied beside them never catches up with all of them.
+const LOG_PAGES: &str = "16384";
+/// After how many commits the log is copied into the file beside them.
+const COMMITS_BETWEEN_COPIES: u32 = 256;
 
 /// Jobs and events in one SQLite file, in WAL mode with one writing connection.
 ///
@@ -68,6 +75,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: SqlitePool,
     recent: Arc<RecentEvents>,
+    checkpoints: Checkpoints,
     settings: StoreSettings,
     /// Given back when the store is closed or dropped.
     lock: Mutex<Option<FileLock>>,
@@ -81,6 +89,9 @@ macro_rules! on_writer {
         let $session = lent.get();
         let outcome = $verb.await;
         if outcome.is_ok() {
+            if lent.is_copy_due() {
+                $store.checkpoints.due();
+            }
             lent.give_back();
         }
         outcome
@@ -115,16 +126,18 @@ impl SqliteStore {
             .test_before_acquire(false)
             .connect_lazy_with(options.clone().create_if_missing(false).read_only(true));
         let recent = Arc::new(RecentEvents::new(settings.alone));
-        let writer = Writer::new(options, recent.clone());
+        let writer = Writer::new(options.clone(), recent.clone());
         let mut lent = writer.lend().await?;
-        let Session { connection, known } = lent.get();
+        let Session { connection, known, .. } = lent.get();
         // sqlx has no lock for SQLite's migrations: two processes that start at once would both create the tables.
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         migrations::run(&migrations::for_sqlite(), &mut *transaction).await?;
         transaction.commit().await?;
-        known.begin(connection, &recent).await?.commit().await?;
+        known.begin(connection, &recent).await?;
+        known::commit(connection).await?;
         lent.give_back();
-        Ok(SqliteStore { writer, readers, recent, settings, lock: Mutex::new(lock) })
+        let checkpoints = Checkpoints::begin(options);
+        Ok(SqliteStore { writer, readers, recent, checkpoints, settings, lock: Mutex::new(lock) })
     }
 
     /// Whoever opens a file that is at rest finds every event in one table.
@@ -239,6 +252,7 @@ impl Store for SqliteStore {
         if let Err(error) = self.sort_in().await {
             tracing::warn!(%error, "the recent events were not sorted in; they are read when the file is opened again");
         }
+        self.checkpoints.close().await;
         self.writer.close().await;
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -259,6 +273,7 @@ fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
         .foreign_keys(true)
         .pragma("cache_size", CACHE_KIB)
         .pragma("journal_size_limit", LOG_BYTES)
+        .pragma("wal_autocheckpoint", LOG_PAGES)
         .row_buffer_size(ROWS_IN_TRANSIT)
         .statement_cache_capacity(PREPARED_STATEMENTS))
 }

@@ -55,6 +55,13 @@ pub(super) struct Latest {
     pub batch: Option<Uuid>,
 }
 
+/// What the rows of jobs and brands may not say yet.
+pub(super) struct Ahead {
+    pub jobs: Vec<Latest>,
+    /// With the positions of their latest events.
+    pub brands: Vec<(BrandId, Seq)>,
+}
+
 impl RecentEvents {
     pub fn new(alone: bool) -> RecentEvents {
         RecentEvents { recent: RwLock::default(), alone, in_doubt: AtomicBool::new(true) }
@@ -132,31 +139,44 @@ impl Recent {
         self.jobs.iter().filter_map(|(id, of_job)| Some((*id, of_job.events.last()?.clone()))).collect()
     }
 
+    /// What the rows of jobs and brands may not say yet.
+    pub fn ahead_of_rows(&self) -> Ahead {
+        let latest = |of_job: &OfJob| Some(Latest { event: of_job.events.last()?.clone(), batch: of_job.batch });
+        Ahead {
+            jobs: self.jobs.values().filter_map(latest).collect(),
+            brands: self.brands.keys().map(|id| (*id, self.last_of_brand(*id))).collect(),
+        }
+    }
+
     /// The position of the brand's latest event; 0 if it has no recent one.
     pub fn last_of_brand(&self, id: BrandId) -> Seq {
         self.brands.get(&id).and_then(|events| events.last()).map_or(0, |event| event.brand_seq)
     }
 }
 
-/// Brings a job whose row is behind up to its latest event. Between the two lie only events that tell of an attempt's
-/// progress within a step: all others are written with the job's row.
-///
-/// # Errors
-/// [`StoreError::Rejected`] if the event's data lacks what every event has.
+/// What every event tells of its job, and those between a job's row and its latest event change: they tell of progress
+/// within a step, since all others are written with the row.
+#[derive(Deserialize)]
+pub(super) struct Shown {
+    pub progress: u8,
+    pub current_step: String,
+}
+
+impl Shown {
+    /// # Errors
+    /// [`StoreError::Rejected`] if the event's data lacks what every event has.
+    pub fn of(event: &Event) -> Result<Shown, StoreError> {
+        serde_json::from_str(&event.data).map_err(|error| {
+            StoreError::Rejected(format!("event {} of job {} does not tell of its job: {error}", event.seq, event.job_id))
+        })
+    }
+}
+
+/// Brings a job whose row is behind up to its latest event.
 pub(super) fn catch_up(job: &mut Job, latest: &Event) -> Result<(), StoreError> {
-    #[derive(Deserialize)]
-    struct Shown {
-        progress: u8,
-        current_step: String,
+    if latest.seq > job.last_seq {
+        let shown = Shown::of(latest)?;
+        (job.last_seq, job.progress, job.current_step) = (latest.seq, shown.progress, shown.current_step);
     }
-    if latest.seq <= job.last_seq {
-        return Ok(());
-    }
-    let shown: Shown = serde_json::from_str(&latest.data).map_err(|error| {
-        StoreError::Rejected(format!("event {} of job {} does not tell of its job: {error}", latest.seq, job.id))
-    })?;
-    job.last_seq = latest.seq;
-    job.progress = shown.progress;
-    job.current_step = shown.current_step;
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! The table of recent events: written by each batch, read when the file is opened, and sorted in by the thousand.
-//! Must not begin or end a transaction.
+//! Must not begin a transaction, and ends one only together with the statement that writes a batch.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -8,8 +8,11 @@ use chrono::{DateTime, Utc};
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
-use super::recent::Recent;
-use super::row::{self, microseconds};
+use super::known::COMMIT;
+use super::recent::{Ahead, Latest, Recent, Shown};
+use super::row::{self, microseconds, microseconds_after};
+use super::statement::{list, over_rows, runs};
+use crate::event::Seq;
 use crate::job::BrandId;
 use crate::store::StoreError;
 use crate::store::plan::Plan;
@@ -17,18 +20,24 @@ use crate::store::plan::Plan;
 /// The longest statement; with its parameters it stays below SQLite's limit of 32,766.
 const LONGEST: usize = 2048;
 
-/// Inserts the events of a plan, all recorded `now`, with one statement for each 2,048.
+/// Inserts the events of a plan, all recorded `now`, with one statement for each 2,048, and ends the transaction in one
+/// go with the last of them.
 ///
 /// `OR FAIL`, because by default SQLite keeps a second journal to undo the statement alone. Here a refused row undoes the
 /// whole transaction anyway.
-pub(super) async fn insert(
+pub(super) async fn insert_and_commit(
     connection: &mut SqliteConnection,
     plan: &Plan<'_>,
     batch: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    for run in plan.events.chunks(LONGEST) {
-        let mut query = sqlx::query(insert_of(run.len())).bind(microseconds(now)).bind(batch);
+    let mut runs = plan.events.chunks(LONGEST).peekable();
+    if runs.peek().is_none() {
+        sqlx::query(COMMIT).execute(&mut *connection).await?;
+    }
+    while let Some(run) = runs.next() {
+        let statement = insert_of(run.len(), runs.peek().is_none());
+        let mut query = sqlx::query(statement).bind(microseconds(now)).bind(batch);
         for event in run {
             query = query
                 .bind(event.job_id.0)
@@ -44,19 +53,24 @@ pub(super) async fn insert(
 }
 
 /// The statement for this many rows or somewhat fewer: parameters that are not bound are NULL, and such rows are left
-/// out. So there are twelve statements, each prepared once.
-fn insert_of(rows: usize) -> &'static str {
-    static STATEMENTS: [OnceLock<String>; LONGEST.ilog2() as usize + 1] = [const { OnceLock::new() }; _];
+/// out. So there are few statements, each prepared once.
+fn insert_of(rows: usize, is_last: bool) -> &'static str {
+    static STATEMENTS: [[OnceLock<String>; SHAPES]; 2] = [const { [const { OnceLock::new() }; SHAPES] }; 2];
     let shape = rows.next_power_of_two();
-    STATEMENTS[shape.ilog2() as usize].get_or_init(|| {
+    STATEMENTS[usize::from(is_last)][shape.ilog2() as usize].get_or_init(|| {
         format!(
             "INSERT OR FAIL INTO recent_events (job_id, seq, name, at, data, brand_id, brand_seq, batch)
              SELECT e.column1, e.column2, e.column3, b.at, e.column4, e.column5, e.column6, b.batch
-             FROM (SELECT ? AS at, ? AS batch) AS b CROSS JOIN (VALUES {}) AS e WHERE e.column1 IS NOT NULL",
-            vec!["(?, ?, ?, ?, ?, ?)"; shape].join(", ")
+             FROM (SELECT ? AS at, ? AS batch) AS b CROSS JOIN (VALUES {}) AS e WHERE e.column1 IS NOT NULL;
+             {}",
+            list("(?, ?, ?, ?, ?, ?)", shape),
+            if is_last { COMMIT } else { "" },
         )
     })
 }
+
+/// The lengths of statements are powers of two up to the longest.
+const SHAPES: usize = LONGEST.ilog2() as usize + 1;
 
 /// All recent events.
 pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Recent, StoreError> {
@@ -73,18 +87,21 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Recent, St
 }
 
 /// Moves all recent events to where they are kept, job by job, and brings the rows of their jobs and brands up to date.
-/// Answers how many there were.
-pub(super) async fn sort_in(connection: &mut SqliteConnection, lease: Duration) -> Result<u64, sqlx::Error> {
-    let lease = i64::try_from(lease.as_micros()).unwrap_or(i64::MAX);
+/// `ahead` is what these may not say yet.
+pub(super) async fn sort_in(
+    connection: &mut SqliteConnection,
+    ahead: &Ahead,
+    lease: Duration,
+) -> Result<(), StoreError> {
     let sorted_in = sqlx::query(EVENTS).execute(&mut *connection).await?.rows_affected();
-    sqlx::query(JOBS).bind(lease).execute(&mut *connection).await?;
-    sqlx::query(BRANDS).execute(&mut *connection).await?;
+    update_jobs(connection, &ahead.jobs, lease).await?;
+    update_brands(connection, &ahead.brands).await?;
     let recent = sqlx::query("DELETE FROM recent_events").execute(&mut *connection).await?.rows_affected();
     if sorted_in < recent {
         let left_out = recent - sorted_in;
         tracing::error!(left_out, "another program has written events of the same numbers; its events were kept");
     }
-    Ok(recent)
+    Ok(())
 }
 
 /// `OR IGNORE`: an event of the same number can only be another program's, such as an older version of this one that
@@ -93,16 +110,51 @@ const EVENTS: &str = "INSERT OR IGNORE INTO job_events (job_id, seq, name, at, d
                       SELECT job_id, seq, name, at, data, brand_id, brand_seq FROM recent_events
                       ORDER BY job_id, seq";
 
-/// A job's row is behind only by progress within a step.
-const JOBS: &str =
-    "UPDATE ai_jobs
-     SET last_seq = r.seq, progress = r.data ->> 'progress', current_step = r.data ->> 'current_step',
-         lease_expires_at = iif(ai_jobs.lease_expires_at IS NULL, NULL, max(ai_jobs.lease_expires_at, r.at + ?)),
-         last_batch = coalesce(r.batch, ai_jobs.last_batch), updated_at = max(ai_jobs.updated_at, r.at)
-     FROM (SELECT job_id, seq, at, data, batch FROM recent_events
-           WHERE number IN (SELECT max(number) FROM recent_events GROUP BY job_id)) AS r
-     WHERE ai_jobs.id = r.job_id AND ai_jobs.last_seq < r.seq";
+async fn update_jobs(
+    connection: &mut SqliteConnection,
+    jobs: &[Latest],
+    lease: Duration,
+) -> Result<(), StoreError> {
+    for run in runs(jobs) {
+        let mut query = over_rows(
+            "WITH c (id, last_seq, at, progress, current_step, lease_expires_at, last_batch) AS (VALUES",
+            run.len(),
+            7,
+            ") UPDATE ai_jobs
+             SET last_seq = c.last_seq, progress = c.progress, current_step = c.current_step,
+                 lease_expires_at = iif(ai_jobs.lease_expires_at IS NULL, NULL,
+                                        max(ai_jobs.lease_expires_at, c.lease_expires_at)),
+                 last_batch = coalesce(c.last_batch, ai_jobs.last_batch), updated_at = max(ai_jobs.updated_at, c.at)
+             FROM c WHERE ai_jobs.id = c.id AND ai_jobs.last_seq < c.last_seq",
+        );
+        for Latest { event, batch } in run {
+            let shown = Shown::of(event)?;
+            query = query
+                .bind(event.job_id.0)
+                .bind(event.seq)
+                .bind(microseconds(event.at))
+                .bind(shown.progress)
+                .bind(shown.current_step)
+                .bind(microseconds_after(event.at, lease))
+                .bind(*batch);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
 
-const BRANDS: &str = "INSERT INTO brand_streams (brand_id, last_seq)
-                      SELECT brand_id, max(brand_seq) FROM recent_events WHERE true GROUP BY brand_id
-                      ON CONFLICT (brand_id) DO UPDATE SET last_seq = max(brand_streams.last_seq, excluded.last_seq)";
+async fn update_brands(connection: &mut SqliteConnection, brands: &[(BrandId, Seq)]) -> Result<(), StoreError> {
+    for run in runs(brands) {
+        let mut query = over_rows(
+            "INSERT INTO brand_streams (brand_id, last_seq) VALUES",
+            run.len(),
+            2,
+            "ON CONFLICT (brand_id) DO UPDATE SET last_seq = max(brand_streams.last_seq, excluded.last_seq)",
+        );
+        for (brand_id, last_seq) in run {
+            query = query.bind(brand_id.0).bind(*last_seq);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}

@@ -1,4 +1,5 @@
-//! Writes a plan: one statement for each table and kind of change, with a parameter for each value of each row.
+//! Writes what a plan changes besides its events: one statement for each table and kind of change, with a parameter for
+//! each value of each row.
 //! Must not begin or end the transaction.
 
 use std::collections::HashSet;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use super::known::Known;
 use super::row::{microseconds, microseconds_after};
 use super::statement::{over_rows, runs};
-use super::{recent_table, result_row, webhooks};
+use super::{result_row, webhooks};
 use crate::job::{JobId, NewJob};
 use crate::store::plan::{ChangedJob, Plan, StepOutput};
 
@@ -28,7 +29,6 @@ pub(super) async fn save(
     insert_jobs(connection, &plan.to_create(), batch, now).await?;
     update_moved_jobs(connection, known, &plan.to_update(true), batch, lease, now).await?;
     update_progress(connection, &beyond_their_events(known, plan), batch, lease, now).await?;
-    recent_table::insert(connection, plan, batch, now).await?;
     insert_step_outputs(connection, &plan.step_outputs, now).await?;
     webhooks::insert(connection, &plan.deliveries, now).await?;
     for (job, row) in plan.result_rows() {
