@@ -8,16 +8,17 @@
 -- SQLite alone: the PostgreSQL migration of this number changes nothing.
 
 CREATE TABLE recent_events (
-    number    INTEGER PRIMARY KEY,
-    job_id    BLOB NOT NULL,
-    seq       INTEGER NOT NULL,
-    name      TEXT NOT NULL,
-    at        INTEGER NOT NULL,
-    data      TEXT NOT NULL,
-    brand_id  BLOB NOT NULL,
-    brand_seq INTEGER NOT NULL,
-    -- What becomes the job's `last_batch`; a claim has none.
-    batch     BLOB
+    number           INTEGER PRIMARY KEY,
+    job_id           BLOB NOT NULL,
+    seq              INTEGER NOT NULL,
+    name             TEXT NOT NULL,
+    at               INTEGER NOT NULL,
+    data             TEXT NOT NULL,
+    brand_id         BLOB NOT NULL,
+    brand_seq        INTEGER NOT NULL,
+    -- What becomes the job's `last_batch`, which a claim leaves, and its `lease_expires_at`.
+    batch            BLOB,
+    lease_expires_at INTEGER NOT NULL
 ) STRICT;
 
 -- What belongs to a job goes with it.

@@ -304,7 +304,9 @@ impl<'a> Plan<'a> {
         let mut next: HashMap<BrandId, Seq> = HashMap::new();
         // From the last event to the first, since it is known where each stream ends.
         for (event, brand_id) in self.events.iter_mut().zip(brands).rev() {
-            let Some(last) = brand_id.and_then(|brand_id| Some((brand_id, last_seqs.get(&brand_id)?))) else { continue };
+            let Some(last) = brand_id.and_then(|brand_id| Some((brand_id, last_seqs.get(&brand_id)?))) else {
+                continue;
+            };
             let position = next.entry(last.0).or_insert(*last.1);
             event.brand_seq = *position;
             *position -= 1;

@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::Sqlite;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
 
-use super::recent::{MOST_RECENT, RecentEvents};
-use super::row::microseconds;
+use super::recent::{MOST_RECENT, RecentEvents, Written};
+use super::row::{microseconds, microseconds_after};
 use super::writer::Session;
 use super::{brand_stream, recent_table, row, save};
 use crate::job::BrandId;
@@ -23,9 +23,9 @@ pub(super) async fn claim(
     lease: Duration,
 ) -> Result<Vec<Claimed>, StoreError> {
     if recent.read().len() >= MOST_RECENT {
-        session.sort_in(recent, lease).await?;
+        session.sort_in(recent).await?;
     }
-    let Session { connection, known, .. } = session;
+    let Session { connection, known } = session;
     known.begin(connection, recent).await?;
     let now = now();
     let under_way = under_way(connection).await?;
@@ -34,8 +34,9 @@ pub(super) async fn claim(
     brand_stream::number(connection, known, recent, &mut plan).await?;
     claimed.iter_mut().zip(&plan.events).for_each(|(claimed, event)| claimed.event = event.clone());
     save::save(connection, known, &plan, None, lease, now).await?;
-    recent_table::insert_and_commit(connection, &plan, None, now).await?;
-    recent.add(plan.take_events().into_iter(), None);
+    let written = Written { batch: None, lease_expires_at: microseconds_after(now, lease) };
+    recent_table::insert_and_commit(connection, &plan, written, now).await?;
+    recent.add(plan.take_events(), written);
     Ok(claimed)
 }
 

@@ -2,7 +2,6 @@
 //! Must not write by itself what `save` writes for claims too.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
@@ -10,14 +9,14 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::known::{Known, KnownJob};
-use super::recent::{Latest, MOST_RECENT, RecentEvents, catch_up};
+use super::recent::{MOST_RECENT, RecentEvents, Written, catch_up};
 use super::row::{microseconds, microseconds_after};
 use super::statement::{list, runs};
 use super::writer::Session;
 use super::{brand_stream, recent_table, row, save};
 use crate::job::JobId;
 use crate::store::plan::{Found, Keyed, LockedJob, Plan, Queue, keys, may_take_room, plan};
-use crate::store::{Committed, StoreError, StoreSettings, now};
+use crate::store::{Committed, StoreError, StoreSettings, StoredJob, now};
 use crate::write::{Refusal, Write};
 
 pub(super) async fn commit(
@@ -28,21 +27,22 @@ pub(super) async fn commit(
     settings: StoreSettings,
 ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
     if recent.read().len() >= MOST_RECENT {
-        session.sort_in(recent, settings.lease).await?;
+        session.sort_in(recent).await?;
     }
-    let Session { connection, known, .. } = session;
+    let Session { connection, known } = session;
     known.begin(connection, recent).await?;
     let now = now();
-    let locked = read(connection, known, recent, writes, settings.lease, now).await?;
+    let locked = read(connection, known, recent, writes, now).await?;
     let room = queue_room(connection, writes, &locked, settings.max_queued_jobs).await?;
-    let keyed = keyed(connection, writes).await?;
+    let keyed = keyed(connection, recent, writes).await?;
     let queue = Queue { room, limit: settings.max_queued_jobs };
     // There are no brands here that could be missing.
     let mut plan = plan(batch, writes, Found { locked, keyed, unknown_brands: HashSet::new(), queue }, now);
     brand_stream::number(connection, known, recent, &mut plan).await?;
     save::save(connection, known, &plan, Some(batch), settings.lease, now).await?;
-    recent_table::insert_and_commit(connection, &plan, Some(batch), now).await?;
-    Ok(remember(known, recent, plan, batch, microseconds_after(now, settings.lease)))
+    let written = Written { batch: Some(batch), lease_expires_at: microseconds_after(now, settings.lease) };
+    recent_table::insert_and_commit(connection, &plan, written, now).await?;
+    Ok(remember(known, recent, plan, written))
 }
 
 /// Keeps what is durable now for those who read and for the next batch.
@@ -50,13 +50,12 @@ fn remember(
     known: &mut Known,
     recent: &RecentEvents,
     mut plan: Plan<'_>,
-    batch: Uuid,
-    extended: i64,
+    written: Written,
 ) -> Vec<Result<Committed, Refusal>> {
-    recent.add(plan.take_events().into_iter(), Some(batch));
+    recent.add(plan.take_events(), written);
     for (id, changed) in plan.changed {
-        let lease_expires_at = known.lease(id, changed.lease, extended);
-        known.remember(KnownJob { job: changed.job, lease_expires_at, last_batch: Some(batch) });
+        let lease_expires_at = known.lease(id, changed.lease, written.lease_expires_at);
+        known.remember(KnownJob { job: changed.job, lease_expires_at, last_batch: written.batch });
     }
     known.forget_some();
     plan.outcomes
@@ -68,7 +67,6 @@ async fn read(
     known: &mut Known,
     recent: &RecentEvents,
     writes: &[Write],
-    lease: Duration,
     now: DateTime<Utc>,
 ) -> Result<HashMap<JobId, LockedJob>, StoreError> {
     let ids: HashSet<JobId> = writes.iter().map(|write| write.job_id).collect();
@@ -76,7 +74,7 @@ async fn read(
     for run in runs(&unknown) {
         let query = sqlx::query(AssertSqlSafe(format!("{SELECT} ({})", list("?", run.len()))));
         for found in run.iter().fold(query, |query, id| query.bind(id.0)).fetch_all(&mut *connection).await? {
-            if let Some(job) = read_job(&found, recent, lease)? {
+            if let Some(job) = read_job(&found, recent)? {
                 known.jobs.insert(job.job.id, job);
             }
         }
@@ -84,20 +82,20 @@ async fn read(
     Ok(ids.into_iter().filter_map(|id| Some((id, locked(known.jobs.get(&id)?, now)))).collect())
 }
 
-const SELECT: &str = concat!("SELECT ", job_columns!(), ", lease_expires_at, last_batch FROM ai_jobs WHERE id IN");
+const SELECT: &str =
+    concat!("SELECT ", job_columns!(), ", lease_expires_at, updated_at, last_batch FROM ai_jobs WHERE id IN");
 
 /// The job of a row, brought up to its latest event.
-fn read_job(found: &SqliteRow, recent: &RecentEvents, lease: Duration) -> Result<Option<KnownJob>, StoreError> {
+fn read_job(found: &SqliteRow, recent: &RecentEvents) -> Result<Option<KnownJob>, StoreError> {
     let Some(job) = row::job(found)? else { return Ok(None) };
     let (lease_expires_at, last_batch) = (found.try_get("lease_expires_at")?, found.try_get("last_batch")?);
     let mut known = KnownJob { job, lease_expires_at, last_batch };
-    if let Some(Latest { event, batch }) = recent.read().latest(known.job.id)
-        && event.seq > known.job.last_seq
+    if let Some(latest) = recent.read().latest(known.job.id)
+        && latest.is_ahead_of(known.job.last_seq)
     {
-        catch_up(&mut known.job, &event)?;
-        let extended = microseconds_after(event.at, lease);
-        known.lease_expires_at = known.lease_expires_at.map(|expires_at| expires_at.max(extended));
-        known.last_batch = batch.or(known.last_batch);
+        catch_up(&mut known.job, &latest)?;
+        known.lease_expires_at = latest.lease(lease_expires_at, found.try_get("updated_at")?);
+        known.last_batch = latest.written.batch.or(last_batch);
     }
     Ok(Some(known))
 }
@@ -108,7 +106,11 @@ fn locked(known: &KnownJob, now: DateTime<Utc>) -> LockedJob {
 }
 
 /// The jobs that the brands of the batch have started before under the batch's keys.
-async fn keyed(connection: &mut SqliteConnection, writes: &[Write]) -> Result<Keyed, StoreError> {
+async fn keyed(
+    connection: &mut SqliteConnection,
+    recent: &RecentEvents,
+    writes: &[Write],
+) -> Result<Keyed, StoreError> {
     let mut keyed = Keyed::default();
     for (brand_id, key) in keys(writes) {
         let found = sqlx::query(concat!(
@@ -121,7 +123,13 @@ async fn keyed(connection: &mut SqliteConnection, writes: &[Write]) -> Result<Ke
         .fetch_optional(&mut *connection)
         .await?;
         if let Some(found) = found {
-            keyed.insert((brand_id, key.to_owned()), row::stored_job(&found)?);
+            let mut stored = row::stored_job(&found)?;
+            if let Some(StoredJob { job, .. }) = &mut stored
+                && let Some(latest) = recent.read().latest(job.id)
+            {
+                catch_up(job, &latest)?;
+            }
+            keyed.insert((brand_id, key.to_owned()), stored);
         }
     }
     Ok(keyed)

@@ -49,11 +49,7 @@ impl Known {
     /// The transaction is not one of sqlx's, so that it begins and ends in one go with other statements, each turn to
     /// the connection's thread costing as much as an event. It ends with [`commit`], or with the connection: whoever
     /// fails or gives up in between must not use that again.
-    pub async fn begin(
-        &mut self,
-        connection: &mut SqliteConnection,
-        recent: &RecentEvents,
-    ) -> Result<(), StoreError> {
+    pub async fn begin(&mut self, connection: &mut SqliteConnection, recent: &RecentEvents) -> Result<(), StoreError> {
         let version = sqlx::query_scalar(BEGIN).fetch_one(&mut *connection).await?;
         if self.version != Some(version) {
             *self = Known::default();

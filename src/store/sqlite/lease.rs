@@ -18,7 +18,7 @@ pub(super) async fn extend(
     held: &[(JobId, Attempt)],
     lease: Duration,
 ) -> Result<Vec<(JobId, Attempt)>, StoreError> {
-    let Session { connection, known, .. } = session;
+    let Session { connection, known } = session;
     let now = now();
     let mut extended = Vec::with_capacity(held.len());
     for run in runs(held) {
@@ -73,14 +73,20 @@ pub(super) async fn expired(
     readers: &SqlitePool,
     recent: &RecentEvents,
     limit: u32,
-    lease: Duration,
 ) -> Result<Vec<(JobId, Attempt)>, StoreError> {
     let now = microseconds(now());
     let recent = recent.ask(readers, Recent::all_latest).await?;
-    let is_extended = |id: &JobId| recent.get(id).is_some_and(|event| microseconds_after(event.at, lease) >= now);
-    let mut query: QueryBuilder<Sqlite> =
-        QueryBuilder::new("SELECT id, attempt FROM ai_jobs WHERE status = 'processing' AND lease_expires_at < ");
-    query.push_bind(now).push(" AND job_type IN (");
+    let silent = recent.iter().filter(|(_, latest)| latest.written.lease_expires_at < now && !latest.is_the_end());
+    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+        "SELECT id, attempt, last_seq, lease_expires_at, updated_at FROM ai_jobs
+         WHERE status = 'processing' AND lease_expires_at IS NOT NULL AND (lease_expires_at < ",
+    );
+    query.push_bind(now).push(" OR id IN (");
+    let mut list = query.separated(", ");
+    for (id, _) in silent {
+        list.push_bind(id.0);
+    }
+    query.push(")) AND job_type IN (");
     let mut list = query.separated(", ");
     for job_type in JobType::ALL {
         list.push_bind(job_type.as_str());
@@ -88,10 +94,20 @@ pub(super) async fn expired(
     // Of those whose rows are behind some have not expired.
     let with_those = u32::try_from(recent.len()).unwrap_or(u32::MAX).saturating_add(limit);
     query.push(") ORDER BY lease_expires_at LIMIT ").push_bind(with_those);
-    let rows = query.build().fetch_all(readers).await?;
-    let mut expired = rows.iter().map(id_and_attempt).collect::<Result<Vec<_>, _>>()?;
-    expired.retain(|(id, _)| !is_extended(id));
-    expired.truncate(limit as usize);
+    let mut expired = Vec::new();
+    for found in query.build().fetch_all(readers).await? {
+        let held = id_and_attempt(&found)?;
+        let of_row = found.try_get("lease_expires_at")?;
+        let lease = match recent.get(&held.0) {
+            Some(latest) if latest.is_ahead_of(found.try_get("last_seq")?) => {
+                latest.lease(of_row, found.try_get("updated_at")?)
+            }
+            _ => of_row,
+        };
+        if lease.is_some_and(|lease| lease < now) && expired.len() < limit as usize {
+            expired.push(held);
+        }
+    }
     Ok(expired)
 }
 

@@ -20,13 +20,11 @@ use super::{
 use crate::event::{Event, Seq, Subject};
 use crate::job::{Attempt, BrandId, JobId, JobType};
 use crate::write::{Refusal, ResultTable, Write};
-use checkpoint::Checkpoints;
 use lock::FileLock;
 use recent::RecentEvents;
 use writer::{Session, Writer};
 
 mod brand_stream;
-mod checkpoint;
 mod claim;
 mod commit;
 pub(super) mod inspect;
@@ -59,11 +57,9 @@ const ROWS_IN_TRANSIT: usize = 256;
 const CACHE_KIB: &str = "-16384";
 /// The log is cut back to this size after a checkpoint.
 const LOG_BYTES: &str = "67108864";
-/// At this many pages, which are 64 MiB, a commit copies the log into the file if nobody else has. Only then is it certain
-/// to begin anew: while commits follow each other, what is copied beside them never catches up with all of them.
-const LOG_PAGES: &str = "16384";
-/// After how many commits the log is copied into the file beside them.
-const COMMITS_BETWEEN_COPIES: u32 = 256;
+/// After this many pages, which are 16 MiB, a commit copies the log into the file. The pages of recent events are written
+/// again and again: the longer the log, the fewer of them are copied.
+const LOG_PAGES: &str = "4096";
 
 /// Jobs and events in one SQLite file, in WAL mode with one writing connection.
 ///
@@ -75,7 +71,6 @@ pub struct SqliteStore {
     writer: Writer,
     readers: SqlitePool,
     recent: Arc<RecentEvents>,
-    checkpoints: Checkpoints,
     settings: StoreSettings,
     /// Given back when the store is closed or dropped.
     lock: Mutex<Option<FileLock>>,
@@ -89,9 +84,6 @@ macro_rules! on_writer {
         let $session = lent.get();
         let outcome = $verb.await;
         if outcome.is_ok() {
-            if lent.is_copy_due() {
-                $store.checkpoints.due();
-            }
             lent.give_back();
         }
         outcome
@@ -126,9 +118,9 @@ impl SqliteStore {
             .test_before_acquire(false)
             .connect_lazy_with(options.clone().create_if_missing(false).read_only(true));
         let recent = Arc::new(RecentEvents::new(settings.alone));
-        let writer = Writer::new(options.clone(), recent.clone());
+        let writer = Writer::new(options, recent.clone());
         let mut lent = writer.lend().await?;
-        let Session { connection, known, .. } = lent.get();
+        let Session { connection, known } = lent.get();
         // sqlx has no lock for SQLite's migrations: two processes that start at once would both create the tables.
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         migrations::run(&migrations::for_sqlite(), &mut *transaction).await?;
@@ -136,13 +128,12 @@ impl SqliteStore {
         known.begin(connection, &recent).await?;
         known::commit(connection).await?;
         lent.give_back();
-        let checkpoints = Checkpoints::begin(options);
-        Ok(SqliteStore { writer, readers, recent, checkpoints, settings, lock: Mutex::new(lock) })
+        Ok(SqliteStore { writer, readers, recent, settings, lock: Mutex::new(lock) })
     }
 
     /// Whoever opens a file that is at rest finds every event in one table.
     async fn sort_in(&self) -> Result<(), StoreError> {
-        on_writer!(self, session => session.sort_in(&self.recent, self.settings.lease))
+        on_writer!(self, session => session.sort_in(&self.recent))
     }
 }
 
@@ -169,7 +160,7 @@ impl Store for SqliteStore {
     }
 
     async fn expired_leases(&self, limit: u32) -> Result<Vec<(JobId, Attempt)>, StoreError> {
-        lease::expired(&self.readers, &self.recent, limit, self.settings.lease).await
+        lease::expired(&self.readers, &self.recent, limit).await
     }
 
     async fn job(&self, id: JobId) -> Result<Option<StoredJob>, StoreError> {
@@ -224,8 +215,7 @@ impl Store for SqliteStore {
     }
 
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError> {
-        let lease = self.settings.lease;
-        on_writer!(self, session => prune::prune(session, &self.recent, deltas_before, events_before, lease))
+        on_writer!(self, session => prune::prune(session, &self.recent, deltas_before, events_before))
     }
 
     async fn claim_webhooks(&self, claim: &WebhookClaim) -> Result<Vec<ClaimedWebhook>, StoreError> {
@@ -252,7 +242,6 @@ impl Store for SqliteStore {
         if let Err(error) = self.sort_in().await {
             tracing::warn!(%error, "the recent events were not sorted in; they are read when the file is opened again");
         }
-        self.checkpoints.close().await;
         self.writer.close().await;
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }

@@ -1,8 +1,6 @@
 //! Removes the events that retention no longer keeps.
 //! Must not hold the writing connection for long: the work of a call is bounded.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, SqliteConnection};
 
@@ -17,9 +15,8 @@ pub(super) async fn prune(
     recent: &RecentEvents,
     deltas_before: DateTime<Utc>,
     events_before: DateTime<Utc>,
-    lease: Duration,
 ) -> Result<u64, StoreError> {
-    session.sort_in(recent, lease).await?;
+    session.sort_in(recent).await?;
     let connection = &mut session.connection;
     let deltas = until_some_are_removed(connection, &DELTAS, deltas_before).await?;
     let history = until_some_are_removed(connection, &HISTORY, events_before).await?;

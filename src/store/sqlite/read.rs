@@ -7,7 +7,7 @@ use sqlx::sqlite::{Sqlite, SqlitePool};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::recent::{After, Latest, Recent, RecentEvents, catch_up};
+use super::recent::{After, Recent, RecentEvents, catch_up};
 use super::row::{self, microseconds};
 use super::webhooks;
 use crate::event::{Event, Seq, Subject};
@@ -26,8 +26,8 @@ pub(super) async fn job(
         .await?;
     let mut jobs: Vec<StoredJob> =
         found.iter().filter_map(|found| row::stored_job(found).transpose()).collect::<Result<_, _>>()?;
-    for (stored, Latest { event, .. }) in jobs.iter_mut().zip(&latest) {
-        catch_up(&mut stored.job, event)?;
+    for (stored, latest) in jobs.iter_mut().zip(&latest) {
+        catch_up(&mut stored.job, latest)?;
     }
     webhooks::add_states(readers, &mut jobs).await?;
     Ok(jobs.pop())
@@ -78,8 +78,8 @@ pub(super) async fn jobs(
     let mut jobs: Vec<StoredJob> =
         rows.iter().filter_map(|found| row::stored_job(found).transpose()).collect::<Result<_, _>>()?;
     for StoredJob { job, .. } in &mut jobs {
-        if let Some(event) = latest.get(&job.id) {
-            catch_up(job, event)?;
+        if let Some(latest) = latest.get(&job.id) {
+            catch_up(job, latest)?;
         }
     }
     webhooks::add_states(readers, &mut jobs).await?;
@@ -103,8 +103,7 @@ pub(super) async fn events_after(
     cursor: Seq,
     limit: u32,
 ) -> Result<Vec<Event>, StoreError> {
-    let After { events: recent, whole } =
-        recent.ask(readers, |recent| recent.after(subject, cursor, limit)).await?;
+    let After { events: recent, whole } = recent.ask(readers, |recent| recent.after(subject, cursor, limit)).await?;
     let mut events = if whole { Vec::new() } else { sorted_in_after(readers, subject, cursor, limit).await? };
     // What was sorted in between the two looks is in both.
     let last = events.last().map_or(cursor, |event| event.position(subject));

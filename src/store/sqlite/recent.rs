@@ -10,6 +10,7 @@ use sqlx::sqlite::SqlitePool;
 use uuid::Uuid;
 
 use super::recent_table;
+use super::row::microseconds;
 use crate::event::{Event, Seq, Subject};
 use crate::job::{BrandId, Job, JobId};
 use crate::store::StoreError;
@@ -38,8 +39,17 @@ pub(super) struct Recent {
 #[derive(Default)]
 struct OfJob {
     events: Vec<Arc<Event>>,
-    /// The batch of the latest one; a claim has none.
-    batch: Option<Uuid>,
+    /// What the latest one was written with.
+    written: Written,
+}
+
+/// What the events of a batch or a claim are written with, for the rows of their jobs.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Written {
+    /// A claim has none.
+    pub batch: Option<Uuid>,
+    /// Until when the attempt that wrote them holds its job, in microseconds since 1970.
+    pub lease_expires_at: i64,
 }
 
 /// The recent events after a cursor.
@@ -49,10 +59,10 @@ pub(super) struct After {
     pub whole: bool,
 }
 
-/// What the latest event of a job tells of it and its row does not.
+/// The latest event of a job.
 pub(super) struct Latest {
     pub event: Arc<Event>,
-    pub batch: Option<Uuid>,
+    pub written: Written,
 }
 
 /// What the rows of jobs and brands may not say yet.
@@ -84,9 +94,9 @@ impl RecentEvents {
     }
 
     /// Adds events that are durable now.
-    pub fn add(&self, events: impl Iterator<Item = (BrandId, Event)>, batch: Option<Uuid>) {
+    pub fn add(&self, events: Vec<(BrandId, Event)>, written: Written) {
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-        events.for_each(|(brand_id, event)| recent.add(brand_id, event, batch));
+        events.into_iter().for_each(|(brand_id, event)| recent.add(brand_id, event, written));
     }
 
     /// Puts what the file holds in the place of all that is in memory.
@@ -108,11 +118,11 @@ impl Recent {
         self.len
     }
 
-    pub fn add(&mut self, brand_id: BrandId, event: Event, batch: Option<Uuid>) {
+    pub fn add(&mut self, brand_id: BrandId, event: Event, written: Written) {
         let event = Arc::new(event);
         let of_job = self.jobs.entry(event.job_id).or_default();
         of_job.events.push(event.clone());
-        of_job.batch = batch;
+        of_job.written = written;
         self.brands.entry(brand_id).or_default().push(event);
         self.len += 1;
     }
@@ -128,22 +138,20 @@ impl Recent {
         After { events: events[begin..].iter().take(limit as usize).cloned().collect(), whole }
     }
 
-    /// What the job's latest event says, if that is a recent one.
+    /// The job's latest event, if that is a recent one.
     pub fn latest(&self, id: JobId) -> Option<Latest> {
-        let of_job = self.jobs.get(&id)?;
-        Some(Latest { event: of_job.events.last()?.clone(), batch: of_job.batch })
+        self.jobs.get(&id)?.latest()
     }
 
     /// The latest events of all jobs that have recent ones.
-    pub fn all_latest(&self) -> HashMap<JobId, Arc<Event>> {
-        self.jobs.iter().filter_map(|(id, of_job)| Some((*id, of_job.events.last()?.clone()))).collect()
+    pub fn all_latest(&self) -> HashMap<JobId, Latest> {
+        self.jobs.iter().filter_map(|(id, of_job)| Some((*id, of_job.latest()?))).collect()
     }
 
     /// What the rows of jobs and brands may not say yet.
     pub fn ahead_of_rows(&self) -> Ahead {
-        let latest = |of_job: &OfJob| Some(Latest { event: of_job.events.last()?.clone(), batch: of_job.batch });
         Ahead {
-            jobs: self.jobs.values().filter_map(latest).collect(),
+            jobs: self.jobs.values().filter_map(OfJob::latest).collect(),
             brands: self.brands.keys().map(|id| (*id, self.last_of_brand(*id))).collect(),
         }
     }
@@ -151,6 +159,31 @@ impl Recent {
     /// The position of the brand's latest event; 0 if it has no recent one.
     pub fn last_of_brand(&self, id: BrandId) -> Seq {
         self.brands.get(&id).and_then(|events| events.last()).map_or(0, |event| event.brand_seq)
+    }
+}
+
+impl OfJob {
+    fn latest(&self) -> Option<Latest> {
+        Some(Latest { event: self.events.last()?.clone(), written: self.written })
+    }
+}
+
+impl Latest {
+    /// Whether the job was over with it.
+    pub fn is_the_end(&self) -> bool {
+        self.event.name.is_terminal()
+    }
+
+    /// Whether the row of the job, with this as its `last_seq`, is behind.
+    pub fn is_ahead_of(&self, last_seq: Seq) -> bool {
+        self.event.seq > last_seq
+    }
+
+    /// Until when the job is held: a heartbeat that came after the event has written it to the row. Both in microseconds
+    /// since 1970, as the row's `updated_at`.
+    pub fn lease(&self, of_row: Option<i64>, row_updated_at: i64) -> Option<i64> {
+        let is_later = row_updated_at > microseconds(self.event.at);
+        of_row.map(|of_row| if is_later { of_row } else { self.written.lease_expires_at })
     }
 }
 
@@ -167,16 +200,19 @@ impl Shown {
     /// [`StoreError::Rejected`] if the event's data lacks what every event has.
     pub fn of(event: &Event) -> Result<Shown, StoreError> {
         serde_json::from_str(&event.data).map_err(|error| {
-            StoreError::Rejected(format!("event {} of job {} does not tell of its job: {error}", event.seq, event.job_id))
+            StoreError::Rejected(format!(
+                "event {} of job {} does not tell of its job: {error}",
+                event.seq, event.job_id
+            ))
         })
     }
 }
 
 /// Brings a job whose row is behind up to its latest event.
-pub(super) fn catch_up(job: &mut Job, latest: &Event) -> Result<(), StoreError> {
-    if latest.seq > job.last_seq {
-        let shown = Shown::of(latest)?;
-        (job.last_seq, job.progress, job.current_step) = (latest.seq, shown.progress, shown.current_step);
+pub(super) fn catch_up(job: &mut Job, latest: &Latest) -> Result<(), StoreError> {
+    if latest.is_ahead_of(job.last_seq) {
+        let shown = Shown::of(&latest.event)?;
+        (job.last_seq, job.progress, job.current_step) = (latest.event.seq, shown.progress, shown.current_step);
     }
     Ok(())
 }

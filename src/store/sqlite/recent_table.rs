@@ -2,15 +2,13 @@
 //! Must not begin a transaction, and ends one only together with the statement that writes a batch.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::{Row, SqliteConnection};
-use uuid::Uuid;
 
 use super::known::COMMIT;
-use super::recent::{Ahead, Latest, Recent, Shown};
-use super::row::{self, microseconds, microseconds_after};
+use super::recent::{Ahead, Latest, Recent, Shown, Written};
+use super::row::{self, microseconds};
 use super::statement::{list, over_rows, runs};
 use crate::event::Seq;
 use crate::job::BrandId;
@@ -28,7 +26,7 @@ const LONGEST: usize = 2048;
 pub(super) async fn insert_and_commit(
     connection: &mut SqliteConnection,
     plan: &Plan<'_>,
-    batch: Option<Uuid>,
+    written: Written,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let mut runs = plan.events.chunks(LONGEST).peekable();
@@ -37,7 +35,8 @@ pub(super) async fn insert_and_commit(
     }
     while let Some(run) = runs.next() {
         let statement = insert_of(run.len(), runs.peek().is_none());
-        let mut query = sqlx::query(statement).bind(microseconds(now)).bind(batch);
+        let mut query = sqlx::query(statement);
+        query = query.bind(microseconds(now)).bind(written.batch).bind(written.lease_expires_at);
         for event in run {
             query = query
                 .bind(event.job_id.0)
@@ -59,9 +58,10 @@ fn insert_of(rows: usize, is_last: bool) -> &'static str {
     let shape = rows.next_power_of_two();
     STATEMENTS[usize::from(is_last)][shape.ilog2() as usize].get_or_init(|| {
         format!(
-            "INSERT OR FAIL INTO recent_events (job_id, seq, name, at, data, brand_id, brand_seq, batch)
-             SELECT e.column1, e.column2, e.column3, b.at, e.column4, e.column5, e.column6, b.batch
-             FROM (SELECT ? AS at, ? AS batch) AS b CROSS JOIN (VALUES {}) AS e WHERE e.column1 IS NOT NULL;
+            "INSERT OR FAIL INTO recent_events (job_id, seq, name, at, data, brand_id, brand_seq, batch,
+                                                lease_expires_at)
+             SELECT e.column1, e.column2, e.column3, b.at, e.column4, e.column5, e.column6, b.batch, b.lease
+             FROM (SELECT ? AS at, ? AS batch, ? AS lease) AS b CROSS JOIN (VALUES {}) AS e WHERE e.column1 IS NOT NULL;
              {}",
             list("(?, ?, ?, ?, ?, ?)", shape),
             if is_last { COMMIT } else { "" },
@@ -75,26 +75,24 @@ const SHAPES: usize = LONGEST.ilog2() as usize + 1;
 /// All recent events.
 pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Recent, StoreError> {
     let rows = sqlx::query(
-        "SELECT job_id, seq, brand_seq, name, at, data, brand_id, batch FROM recent_events ORDER BY number",
+        "SELECT job_id, seq, brand_seq, name, at, data, brand_id, batch, lease_expires_at
+         FROM recent_events ORDER BY number",
     )
     .fetch_all(connection)
     .await?;
     let mut recent = Recent::default();
     for found in &rows {
-        recent.add(BrandId(found.try_get("brand_id")?), row::event(found)?, found.try_get("batch")?);
+        let written = Written { batch: found.try_get("batch")?, lease_expires_at: found.try_get("lease_expires_at")? };
+        recent.add(BrandId(found.try_get("brand_id")?), row::event(found)?, written);
     }
     Ok(recent)
 }
 
 /// Moves all recent events to where they are kept, job by job, and brings the rows of their jobs and brands up to date.
 /// `ahead` is what these may not say yet.
-pub(super) async fn sort_in(
-    connection: &mut SqliteConnection,
-    ahead: &Ahead,
-    lease: Duration,
-) -> Result<(), StoreError> {
+pub(super) async fn sort_in(connection: &mut SqliteConnection, ahead: &Ahead) -> Result<(), StoreError> {
     let sorted_in = sqlx::query(EVENTS).execute(&mut *connection).await?.rows_affected();
-    update_jobs(connection, &ahead.jobs, lease).await?;
+    update_jobs(connection, &ahead.jobs).await?;
     update_brands(connection, &ahead.brands).await?;
     let recent = sqlx::query("DELETE FROM recent_events").execute(&mut *connection).await?.rows_affected();
     if sorted_in < recent {
@@ -110,11 +108,8 @@ const EVENTS: &str = "INSERT OR IGNORE INTO job_events (job_id, seq, name, at, d
                       SELECT job_id, seq, name, at, data, brand_id, brand_seq FROM recent_events
                       ORDER BY job_id, seq";
 
-async fn update_jobs(
-    connection: &mut SqliteConnection,
-    jobs: &[Latest],
-    lease: Duration,
-) -> Result<(), StoreError> {
+/// What is written is what [`catch_up`](super::recent::catch_up) and [`Latest::lease`] say of a row that is behind.
+async fn update_jobs(connection: &mut SqliteConnection, jobs: &[Latest]) -> Result<(), StoreError> {
     for run in runs(jobs) {
         let mut query = over_rows(
             "WITH c (id, last_seq, at, progress, current_step, lease_expires_at, last_batch) AS (VALUES",
@@ -122,12 +117,12 @@ async fn update_jobs(
             7,
             ") UPDATE ai_jobs
              SET last_seq = c.last_seq, progress = c.progress, current_step = c.current_step,
-                 lease_expires_at = iif(ai_jobs.lease_expires_at IS NULL, NULL,
-                                        max(ai_jobs.lease_expires_at, c.lease_expires_at)),
+                 lease_expires_at = iif(ai_jobs.lease_expires_at IS NULL OR ai_jobs.updated_at > c.at,
+                                        ai_jobs.lease_expires_at, c.lease_expires_at),
                  last_batch = coalesce(c.last_batch, ai_jobs.last_batch), updated_at = max(ai_jobs.updated_at, c.at)
              FROM c WHERE ai_jobs.id = c.id AND ai_jobs.last_seq < c.last_seq",
         );
-        for Latest { event, batch } in run {
+        for Latest { event, written } in run {
             let shown = Shown::of(event)?;
             query = query
                 .bind(event.job_id.0)
@@ -135,8 +130,8 @@ async fn update_jobs(
                 .bind(microseconds(event.at))
                 .bind(shown.progress)
                 .bind(shown.current_step)
-                .bind(microseconds_after(event.at, lease))
-                .bind(*batch);
+                .bind(written.lease_expires_at)
+                .bind(written.batch);
         }
         query.execute(&mut *connection).await?;
     }

@@ -3,7 +3,6 @@
 //! transaction (sqlx issue 4385).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
@@ -13,7 +12,7 @@ use tokio::time::timeout;
 use super::known::{self, Known};
 use super::recent::{Recent, RecentEvents};
 use super::recent_table;
-use super::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, COMMITS_BETWEEN_COPIES};
+use super::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT};
 use crate::store::StoreError;
 
 pub(super) struct Writer {
@@ -34,8 +33,6 @@ enum State {
 pub(super) struct Session {
     pub connection: SqliteConnection,
     pub known: Known,
-    /// How often it was lent since the log was last copied into the file.
-    uses: u32,
 }
 
 /// The writing connection in use. Dropped without [`Lent::give_back`] it is closed, and SQLite rolls back; what it has
@@ -70,7 +67,7 @@ impl Writer {
             .map_err(|_| StoreError::Unavailable(format!("no turn to write within {} s", wait.as_secs())))?;
         let session = match std::mem::replace(&mut *place, State::Away) {
             State::Open(session) => session,
-            State::Away => Session { connection: self.options.connect().await?, known: Known::default(), uses: 0 },
+            State::Away => Session { connection: self.options.connect().await?, known: Known::default() },
             State::Closed => {
                 *place = State::Closed;
                 return Err(StoreError::Unavailable("it is closed".to_owned()));
@@ -92,17 +89,15 @@ impl Writer {
 
 impl Session {
     /// Moves the recent events to where they are kept, in a transaction of its own.
-    pub async fn sort_in(&mut self, recent: &RecentEvents, lease: Duration) -> Result<(), StoreError> {
-        let Session { connection, known, .. } = self;
+    pub async fn sort_in(&mut self, recent: &RecentEvents) -> Result<(), StoreError> {
+        let Session { connection, known } = self;
         known.begin(connection, recent).await?;
         let ahead = recent.read().ahead_of_rows();
         if !ahead.jobs.is_empty() {
-            recent_table::sort_in(connection, &ahead, lease).await?;
+            recent_table::sort_in(connection, &ahead).await?;
         }
         known::commit(connection).await?;
         recent.replace(Recent::default());
-        // Many pages at once.
-        self.uses = COMMITS_BETWEEN_COPIES;
         Ok(())
     }
 }
@@ -110,16 +105,6 @@ impl Session {
 impl Lent<'_> {
     pub fn get(&mut self) -> &mut Session {
         &mut self.session
-    }
-
-    /// Whether enough has been written for the log to be copied into the file; true once.
-    pub fn is_copy_due(&mut self) -> bool {
-        self.session.uses += 1;
-        let is_due = self.session.uses >= COMMITS_BETWEEN_COPIES;
-        if is_due {
-            self.session.uses = 0;
-        }
-        is_due
     }
 
     pub fn give_back(self) {
