@@ -71,15 +71,18 @@ async fn read(
 ) -> Result<HashMap<JobId, LockedJob>, StoreError> {
     let ids: HashSet<JobId> = writes.iter().map(|write| write.job_id).collect();
     let unknown: Vec<JobId> = ids.iter().copied().filter(|id| !known.jobs.contains_key(id)).collect();
+    let mut locked: HashMap<JobId, LockedJob> =
+        ids.iter().filter_map(|id| Some((*id, lock(known.jobs.get(id)?, now)))).collect();
     for run in runs(&unknown) {
         let query = sqlx::query(AssertSqlSafe(format!("{SELECT} ({})", list("?", run.len()))));
         for found in run.iter().fold(query, |query, id| query.bind(id.0)).fetch_all(&mut *connection).await? {
-            if let Some(job) = read_job(&found, recent)? {
-                known.jobs.insert(job.job.id, job);
+            if let Some(read) = read_job(&found, recent)? {
+                locked.insert(read.job.id, lock(&read, now));
+                known.remember(read);
             }
         }
     }
-    Ok(ids.into_iter().filter_map(|id| Some((id, locked(known.jobs.get(&id)?, now)))).collect())
+    Ok(locked)
 }
 
 const SELECT: &str =
@@ -100,7 +103,7 @@ fn read_job(found: &SqliteRow, recent: &RecentEvents) -> Result<Option<KnownJob>
     Ok(Some(known))
 }
 
-fn locked(known: &KnownJob, now: DateTime<Utc>) -> LockedJob {
+fn lock(known: &KnownJob, now: DateTime<Utc>) -> LockedJob {
     let lease_expired = known.lease_expires_at.is_some_and(|expires_at| expires_at < microseconds(now));
     LockedJob { job: known.job.clone(), lease_expired, last_batch: known.last_batch }
 }

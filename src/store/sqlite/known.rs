@@ -29,7 +29,7 @@ pub(super) async fn commit(connection: &mut SqliteConnection) -> Result<(), sqlx
 pub(super) struct Known {
     /// What `PRAGMA data_version` said when the file was read; it changes when another connection has written.
     version: Option<i64>,
-    /// Jobs under way, and during a commit those of the batch.
+    /// Jobs under way. What is not is changed by claims, too.
     pub jobs: HashMap<JobId, KnownJob>,
     /// The position of each brand's latest event.
     pub brands: HashMap<BrandId, Seq>,
@@ -59,7 +59,8 @@ impl Known {
         Ok(())
     }
 
-    /// What becomes of the job's lease; `extended` is until when it would last if extended now.
+    /// What becomes of the job's lease; a job that is not under way has none. `extended` is until when it would last if
+    /// it were extended now.
     pub fn lease(&self, id: JobId, change: LeaseChange, extended: i64) -> Option<i64> {
         match change {
             LeaseChange::Keep => self.jobs.get(&id).and_then(|known| known.lease_expires_at),
@@ -68,7 +69,7 @@ impl Known {
         }
     }
 
-    /// Remembers a job as it has become. One that is not under way is forgotten: others than its attempt change it.
+    /// Remembers a job that is under way as it is; another is forgotten.
     pub fn remember(&mut self, known: KnownJob) {
         if known.job.status == JobStatus::Processing {
             self.jobs.insert(known.job.id, known);
