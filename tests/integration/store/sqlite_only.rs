@@ -291,7 +291,7 @@ async fn an_event_of_many_fills_a_small_part_of_a_page_of_the_log() {
     // Each page with 24 bytes in front (sqlite.org/fileformat.html#the_write_ahead_log).
     let pages = std::fs::metadata(log).unwrap().len() as f64 / (4096.0 + 24.0);
     let each = pages / (BATCHES * 256) as f64;
-    assert!(each < 0.4, "{each} pages for each event");
+    assert!(each < 0.25, "{each} pages for each event");
     snapshot.rollback().await.unwrap();
     let (first, last) = (writers.ids[0], writers.ids[199]);
     for id in [first, last] {
