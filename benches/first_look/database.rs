@@ -115,7 +115,7 @@ async fn execute(server: &str, sql: String) -> Outcome<()> {
 
 /// The product's store and event log on a database, with the log's tasks, which end when they are dropped.
 pub async fn open_log(url: &str) -> Outcome<(Arc<dyn Store>, EventLog, EventLogTasks)> {
-    let settings = StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 100_000, alone: false };
+    let settings = StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 100_000, alone: true };
     let store = store::open(url, url, settings).await?;
     let (event_log, tasks) = EventLog::start(store.clone(), Hub::default());
     Ok((store, event_log, tasks))

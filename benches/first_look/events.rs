@@ -76,11 +76,12 @@ impl Figures {
         for (side, producers) in self.group_commit.iter_mut().zip(PRODUCERS) {
             side.push(append_all(&event_log, &jobs, producers).await?);
         }
+        // Its rows are what the peer goes on from.
+        store.close().await;
         let transactions = Transactions::open(kind, &database.url).await?;
         self.one_each.push(transactions.write_all(&jobs, DURATION).await?);
         self.data_bytes.push(transactions.mean_data_bytes().await?);
         transactions.close().await;
-        store.close().await;
         database.remove().await
     }
 

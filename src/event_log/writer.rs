@@ -21,6 +21,9 @@ use crate::write::{Action, Refusal, Report, Write};
 /// The most writes in one transaction, so that the first of them does not wait long for the last.
 const BATCH: usize = 2048;
 
+/// How many turns others are given before a batch begins, if the last one was of several.
+const TURNS: usize = 4;
+
 /// The pauses between tries while the database does not answer.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -62,7 +65,12 @@ impl Writer {
 
     pub(super) async fn run(mut self) {
         let mut commands = Vec::with_capacity(BATCH);
+        let mut had_company = false;
         while self.waiting.recv_many(&mut commands, BATCH).await > 0 {
+            if had_company {
+                self.gather(&mut commands).await;
+            }
+            had_company = commands.len() > 1;
             let mut writes = Vec::with_capacity(commands.len());
             let mut waiting = Vec::with_capacity(commands.len());
             let mut claims = Vec::new();
@@ -82,6 +90,23 @@ impl Writer {
             // Whoever was just answered may have more to say: without a turn for them all, the next transaction would
             // be made for the first of them alone.
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Lets others have a turn, a few times, as long as more of them have something to say: those of the last batch come
+    /// back one after another, on all threads.
+    async fn gather(&mut self, commands: &mut Vec<Command>) {
+        for _ in 0..TURNS {
+            let before = commands.len();
+            tokio::task::yield_now().await;
+            while commands.len() < BATCH
+                && let Ok(command) = self.waiting.try_recv()
+            {
+                commands.push(command);
+            }
+            if commands.len() == before {
+                return;
+            }
         }
     }
 

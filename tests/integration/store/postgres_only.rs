@@ -186,3 +186,18 @@ async fn every_session_is_bounded() {
     let Err(StoreError::Unavailable(why)) = answer else { panic!("{answer:?}") };
     assert!(why.contains("lock timeout"), "{why}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_is_refused_takes_its_batch_back() {
+    let database = TestDatabase::postgres().await;
+    let store = database.store(settings()).await;
+    let in_the_way = processing(&*store).await.id;
+    // No other job has events yet.
+    database.execute("INSERT INTO job_events (job_id, seq, name, at, data) SELECT job_id, 3, name, at, data FROM job_events WHERE seq = 2").await;
+    let neighbour = processing(&*store).await.id;
+    let refused = store.commit(Uuid::new_v4(), &[delta(neighbour, 1, "a"), delta(in_the_way, 1, "b")]).await;
+    assert!(matches!(refused, Err(StoreError::Rejected(_))), "{refused:?}");
+    assert_eq!(seqs(&*store, neighbour).await, [1, 2]);
+    assert_eq!(stored(&*store, neighbour).await.last_seq, 2);
+    assert_eq!(commit_one(&*store, delta(neighbour, 1, "c")).await.unwrap().events[0].seq, 3);
+}
