@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
-use super::{brand_stream, brands, row, save};
+use super::known::Known;
+use super::{brand_stream, brands, progress, row, save};
 use crate::job::{BrandId, JobId};
 use crate::store::failure::is_racing_create;
 use crate::store::plan::{Found, Keyed, LockedJob, Queue, keys, may_take_room, plan};
@@ -19,15 +20,23 @@ const TRIES: usize = 8;
 
 pub(super) async fn commit(
     connection: &mut PgConnection,
+    known: &Known,
     batch: Uuid,
     writes: &[Write],
     settings: StoreSettings,
 ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
+    if progress::is_progress(writes)
+        && let Some(outcomes) = progress::commit(connection, known, batch, writes, settings.lease).await?
+    {
+        return Ok(outcomes);
+    }
+    // What becomes of these jobs is not known before the commit has succeeded.
+    drop(known.take(writes.iter().map(|write| write.job_id)));
     let mut unknown_brands = HashSet::new();
     let mut tries = 0;
     loop {
         tries += 1;
-        match try_commit(connection, batch, writes, unknown_brands.clone(), settings).await? {
+        match try_commit(connection, known, batch, writes, unknown_brands.clone(), settings).await? {
             Tried::Committed(outcomes) => return Ok(outcomes),
             // It has committed: the unique index waits for the other transaction. What it created is found now.
             Tried::Refused(error) if is_racing_create(&error) && tries < TRIES => {}
@@ -52,6 +61,7 @@ enum Tried {
 
 async fn try_commit(
     connection: &mut PgConnection,
+    known: &Known,
     batch: Uuid,
     writes: &[Write],
     unknown_brands: HashSet<BrandId>,
@@ -72,6 +82,7 @@ async fn try_commit(
         return Ok(Tried::Refused(error));
     }
     transaction.commit().await?;
+    known.remember(&mut plan, batch);
     Ok(Tried::Committed(plan.outcomes))
 }
 
