@@ -25,7 +25,7 @@ pub(super) async fn commit(
     writes: &[Write],
     settings: StoreSettings,
 ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
-    if progress::is_progress(writes)
+    if writes.iter().all(progress::is_progress)
         && let Some(outcomes) = progress::commit(connection, known, batch, writes, settings.lease).await?
     {
         return Ok(outcomes);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
 
-use crate::job::{Job, JobId, JobStatus};
+use crate::job::{BrandId, Job, JobId, JobStatus};
 use crate::store::plan::Plan;
 
 /// The most jobs that are remembered; one more, and all are forgotten. A process runs far fewer at once.
@@ -29,6 +29,12 @@ impl Known {
     pub fn take(&self, ids: impl Iterator<Item = JobId>) -> HashMap<JobId, KnownJob> {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         ids.filter_map(|id| Some((id, jobs.remove(&id)?))).collect()
+    }
+
+    /// The brand of each of these jobs, where it is known.
+    pub fn brands(&self, ids: impl Iterator<Item = JobId>) -> Vec<Option<BrandId>> {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.map(|id| jobs.get(&id).map(|known| known.job.brand_id)).collect()
     }
 
     /// Remembers the jobs of a plan that is durable, or that they are not under way any more.

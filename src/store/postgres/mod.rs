@@ -34,6 +34,7 @@ mod known;
 mod lease;
 mod loan;
 mod notify;
+mod parts;
 mod progress;
 mod prune;
 mod read;
@@ -44,7 +45,7 @@ mod webhooks;
 
 /// How many connections one process holds at the most for commits and claims, for leases, retention and announcements,
 /// and for reading. Apart, because thousands of viewers that come back at once must not keep a worker from its lease.
-const COMMIT_CONNECTIONS: usize = 2;
+const COMMIT_CONNECTIONS: usize = 3;
 const WRITE_CONNECTIONS: u32 = 3;
 const READ_CONNECTIONS: u32 = 8;
 /// How long a caller waits for a free connection, or for a new one.
@@ -142,6 +143,10 @@ impl Store for PostgresStore {
     async fn commit(&self, batch: Uuid, writes: &[Write]) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
         let writes = replace_nul(writes);
         on_kept!(self.kept, connection => commit::commit(connection, &self.known, batch, &writes, self.settings))
+    }
+
+    fn parts(&self, writes: &[Write]) -> Vec<usize> {
+        parts::of(writes, &self.known)
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {

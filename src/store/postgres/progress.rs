@@ -17,11 +17,9 @@ use crate::store::plan::{ChangedJob, Found, Keyed, LockedJob, Plan, Queue, plan}
 use crate::store::{Committed, StoreError, now};
 use crate::write::{Action, Refusal, Report, Write};
 
-/// Whether the batch is nothing but progress and deltas, as nearly all of a busy system are.
-pub(super) fn is_progress(writes: &[Write]) -> bool {
-    let is_progress =
-        |write: &Write| matches!(&write.action, Action::Attempt(_, Report::Progress(_) | Report::Delta(_)));
-    writes.iter().all(is_progress)
+/// Whether the write is progress or a delta, as nearly all of a busy system are.
+pub(super) fn is_progress(write: &Write) -> bool {
+    matches!(&write.action, Action::Attempt(_, Report::Progress(_) | Report::Delta(_)))
 }
 
 /// What became of each write; nothing if it has to be found out over locked rows, and then nothing is durable by this.
