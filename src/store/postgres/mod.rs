@@ -23,6 +23,7 @@ use crate::write::{Refusal, ResultTable, Write};
 use kept::Kept;
 use known::Known;
 use loan::{Loan, within_bound};
+use room::Room;
 
 mod brand_stream;
 mod brands;
@@ -39,6 +40,7 @@ mod progress;
 mod prune;
 mod read;
 mod result_row;
+mod room;
 mod row;
 mod save;
 mod webhooks;
@@ -73,6 +75,8 @@ pub struct PostgresStore {
     kept: Kept,
     /// The jobs whose progress this process writes.
     known: Known,
+    /// How many more jobs may wait.
+    room: Room,
     writes: PgPool,
     reads: PgPool,
     /// Where announcements are heard: LISTEN does not go through a transaction pooler.
@@ -97,6 +101,7 @@ impl PostgresStore {
         Ok(PostgresStore {
             kept: Kept::new(options.clone(), COMMIT_CONNECTIONS),
             known: Known::default(),
+            room: Room::default(),
             writes: connect(WRITE_CONNECTIONS).await?,
             reads: connect(READ_CONNECTIONS).await?,
             direct,
@@ -142,7 +147,7 @@ macro_rules! on_kept {
 impl Store for PostgresStore {
     async fn commit(&self, batch: Uuid, writes: &[Write]) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
         let writes = replace_nul(writes);
-        on_kept!(self.kept, connection => commit::commit(connection, &self.known, batch, &writes, self.settings))
+        on_kept!(self.kept, connection => commit::commit(connection, &self.known, &self.room, batch, &writes, self.settings))
     }
 
     fn parts(&self, writes: &[Write]) -> Vec<usize> {
