@@ -71,7 +71,8 @@ async fn a_batch_takes_as_many_statements_for_many_jobs_as_for_one() {
     for count in [1, 20, 60] {
         let starts: Vec<Write> = (0..count).map(|_| create(brand())).collect();
         commit(&*store, &starts).await;
-        assert_eq!(statements.take(), 6, "{count} starts: jobs, room, positions, two inserts and the commit");
+        let sent = statements.take();
+        assert!([5, 6].contains(&sent), "{count} starts: jobs, perhaps room, positions, two inserts, commit; {sent}");
     }
 }
 
