@@ -1,6 +1,7 @@
 //! Works out what a batch of writes or a claim changes, over the jobs that a store has locked, so that both stores agree.
 //! Must not touch a database.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
@@ -263,14 +264,17 @@ impl<'a> Plan<'a> {
     }
 
     fn change(&mut self, job: &Job, effects: &Effects, moved: bool) -> &mut ChangedJob<'a> {
-        let changed = self.changed.entry(job.id).or_insert_with(|| ChangedJob {
-            job: job.clone(),
-            lease: LeaseChange::Keep,
-            delay: None,
-            result: None,
-            moved: false,
-        });
-        changed.job = job.clone();
+        let (job_id, job) = (job.id, job.clone());
+        let changed = match self.changed.entry(job_id) {
+            Entry::Occupied(entry) => {
+                let changed = entry.into_mut();
+                changed.job = job;
+                changed
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(ChangedJob { job, lease: LeaseChange::Keep, delay: None, result: None, moved: false })
+            }
+        };
         if effects.lease != LeaseChange::Keep {
             changed.lease = effects.lease;
         }
@@ -299,16 +303,13 @@ impl<'a> Plan<'a> {
 
     /// Gives each event its position in its brand's stream, which now ends at these positions.
     pub fn number(&mut self, last_seqs: &HashMap<BrandId, Seq>) {
-        let mut next: HashMap<BrandId, Seq> = self
-            .events_of_brands()
-            .into_iter()
-            .filter_map(|(brand_id, events)| Some((brand_id, last_seqs.get(&brand_id)? - events)))
-            .collect();
-        let brands: Vec<Option<BrandId>> = self.events.iter().map(|event| self.brand_of(event)).collect();
-        for (event, brand_id) in self.events.iter_mut().zip(brands) {
-            if let Some(last) = brand_id.and_then(|brand_id| next.get_mut(&brand_id)) {
-                *last += 1;
-                event.brand_seq = *last;
+        let mut left = last_seqs.clone();
+        // From the last event of each brand to its first.
+        for event in self.events.iter_mut().rev() {
+            let brand_id = self.changed.get(&event.job_id).map(|changed| changed.job.brand_id);
+            if let Some(position) = brand_id.and_then(|brand_id| left.get_mut(&brand_id)) {
+                event.brand_seq = *position;
+                *position -= 1;
             }
         }
         // What is answered, and then published, is what is stored: the same events in the same order.

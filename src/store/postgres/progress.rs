@@ -139,25 +139,30 @@ async fn append(
     .bind(column(&jobs, |(changed, _)| changed.job.step_started_at))
     .bind(column(&brands, |(brand_id, _)| brand_id.0))
     .bind(column(&brands, |(_, events)| *events))
-    .bind(column(&events, |event| event.job))
-    .bind(column(&events, |event| event.brand))
-    .bind(column(&events, |event| event.before))
-    .bind(column(&plan.events, |event| event.seq))
-    .bind(column(&plan.events, |event| event.name.as_str()))
-    .bind(column(&plan.events, |event| event.data.as_str()))
+    .bind(column(&events, |placed| placed.job))
+    .bind(column(&events, |placed| placed.brand))
+    .bind(column(&events, |placed| placed.before))
+    .bind(column(&events, |placed| placed.event.seq))
+    .bind(column(&events, |placed| placed.event.name.as_str()))
+    .bind(column(&events, |placed| placed.event.data.as_str()))
     .fetch_one(connection)
     .await?;
     Ok(brands.into_iter().map(|(brand_id, _)| brand_id).zip(positions).collect())
 }
 
 /// Where an event belongs: the places, from 1, of its job and brand, and how many events of the brand come after it.
-struct Placed {
+struct Placed<'p> {
+    event: &'p Event,
     job: i32,
     brand: i32,
     before: i64,
 }
 
-fn place_events(plan: &Plan<'_>, jobs: &[(&ChangedJob<'_>, &Expected)], brands: &[(BrandId, i64)]) -> Vec<Placed> {
+fn place_events<'p>(
+    plan: &'p Plan<'_>,
+    jobs: &[(&ChangedJob<'_>, &Expected)],
+    brands: &[(BrandId, i64)],
+) -> Vec<Placed<'p>> {
     let brand_places: HashMap<BrandId, usize> =
         brands.iter().enumerate().map(|(place, (brand_id, _))| (*brand_id, place)).collect();
     let job_places: HashMap<JobId, (usize, usize)> = jobs
@@ -166,12 +171,15 @@ fn place_events(plan: &Plan<'_>, jobs: &[(&ChangedJob<'_>, &Expected)], brands: 
         .filter_map(|(place, (changed, _))| Some((changed.job.id, (place, *brand_places.get(&changed.job.brand_id)?))))
         .collect();
     let mut left: Vec<i64> = brands.iter().map(|(_, events)| *events).collect();
-    let place = |event: &Event| {
+    let place = |event: &'p Event| {
         let (job, brand) = *job_places.get(&event.job_id)?;
         left[brand] -= 1;
-        Some(Placed { job: from_one(job), brand: from_one(brand), before: left[brand] })
+        Some(Placed { event, job: from_one(job), brand: from_one(brand), before: left[brand] })
     };
-    plan.events.iter().filter_map(place).collect()
+    let mut placed: Vec<Placed<'_>> = plan.events.iter().filter_map(place).collect();
+    // In the order of the jobs' ids: neighbours in the index are inserted one after another.
+    placed.sort_by_key(|placed| placed.job);
+    placed
 }
 
 /// A place in an array of PostgreSQL. A batch has far fewer members than this has numbers.
