@@ -38,6 +38,7 @@ SET enable_mergejoin = off
 -- Should a plan lock in another order after all, two callers that wait for each other part soon.
 SET lock_timeout = '100ms'
 AS $$
+#variable_conflict use_variable
 DECLARE
     changed   BIGINT;
     positions BIGINT[];

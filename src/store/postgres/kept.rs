@@ -12,6 +12,9 @@ use tokio::time::{Instant, timeout};
 use super::{ACQUIRE_TIMEOUT, IDLE_TIMEOUT, MAX_LIFETIME, SESSION, TEST_AFTER_IDLE};
 use crate::store::StoreError;
 
+/// How long the test of an idle connection may take, before another one is opened.
+const TEST_PATIENCE: Duration = Duration::from_secs(3);
+
 /// A few connections that are kept open. A pool of sqlx tests each connection after each use, which a writer that never
 /// rests would pay for with a round trip for each batch.
 pub(super) struct Kept {
@@ -96,9 +99,6 @@ impl Idle {
         Some(self)
     }
 }
-
-/// How long the test of an idle connection may take, before another one is opened.
-const TEST_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Lent<'_> {
     pub fn connection(&mut self) -> &mut PgConnection {

@@ -48,7 +48,10 @@ pub(super) async fn commit(
     match append(connection, &plan, &expected, batch, now, lease).await {
         Ok(last_seqs) => plan.number(&last_seqs),
         // Changed by another instance, locked by one, or refused for another reason: the rows themselves will tell.
-        Err(error) if error.as_database_error().is_some() && !is_over(&error) => return Ok(None),
+        Err(error) if error.as_database_error().is_some() && !is_over(&error) => {
+            tracing::debug!(%error, writes = writes.len(), "progress is written anew over locked rows");
+            return Ok(None);
+        }
         Err(error) => return Err(error.into()),
     }
     known.remember(&mut plan, batch);
