@@ -31,6 +31,9 @@ pub enum Kind {
 /// SQLite, and PostgreSQL if TEST_DATABASE_URL names a server.
 pub fn kinds() -> Vec<Kind> {
     let postgres = std::env::var_os("TEST_DATABASE_URL").map(|_| Kind::Postgres);
+    if std::env::var_os("PGONLY").is_some() {
+        return postgres.into_iter().collect();
+    }
     [Kind::Sqlite].into_iter().chain(postgres).collect()
 }
 

@@ -74,6 +74,9 @@ impl Figures {
         let (store, event_log, _tasks) = open_log(&database.url).await?;
         let jobs: Arc<[JobId]> = running_jobs(&event_log, JOBS).await?.into();
         for (side, producers) in self.group_commit.iter_mut().zip(PRODUCERS) {
+            if std::env::var("PRODUCERS").is_ok_and(|only| only != producers.to_string()) {
+                continue;
+            }
             side.push(append_all(&event_log, &jobs, producers).await?);
         }
         // Its rows are what the peer goes on from.
@@ -87,6 +90,9 @@ impl Figures {
 
     fn print(&self, kind: Kind) {
         for (side, producers) in self.group_commit.iter().zip(PRODUCERS) {
+            if std::env::var("PRODUCERS").is_ok_and(|only| only != producers.to_string()) {
+                continue;
+            }
             side.print(kind, "event log", producers, &self.one_each);
         }
         self.one_each.print(kind, "one transaction each", transactions::writers(kind), &self.one_each);
@@ -152,7 +158,7 @@ async fn append_all(event_log: &EventLog, jobs: &Arc<[JobId]>, producers: usize)
                 let sent = Instant::now();
                 event_log.append(Write { job_id, action: Action::Attempt(1, report(turn)) }, PATIENCE).await?;
                 latencies.push(sent.elapsed());
-                if began.elapsed() > DURATION {
+                if began.elapsed() > DURATION * std::env::var("TIMES").map_or(1, |n| n.parse().unwrap()) {
                     break;
                 }
             }

@@ -53,7 +53,7 @@ impl Side {
         let address = server.address;
         let mut seen = tokio::task::spawn_blocking(move || {
             post_starts(address, WARM_UP, PER_SECOND)?;
-            post_starts(address, REQUESTS, PER_SECOND)
+            post_starts(address, REQUESTS * rate() / PER_SECOND, rate())
         })
         .await??;
         self.p50.push(seen.latencies.percentile(0.5));
@@ -62,4 +62,8 @@ impl Side {
         drop(server);
         database.remove().await
     }
+}
+
+fn rate() -> u32 {
+    std::env::var("RATE").map_or(PER_SECOND, |rate| rate.parse().unwrap())
 }

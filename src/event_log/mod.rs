@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -122,6 +123,11 @@ impl EventLog {
     }
 
     async fn send(&self, command: writer::Command, deadline: Instant) -> Result<(), StoreError> {
+        // Nearly always there is room, and then no timer is needed.
+        let command = match self.commands.try_send(command) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(command) | TrySendError::Closed(command)) => command,
+        };
         match tokio::time::timeout_at(deadline, self.commands.send(command)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(StoreError::Unavailable("the event log has stopped".to_owned())),

@@ -1,10 +1,12 @@
 //! The writer task: takes every append that is waiting, commits them in one transaction, then publishes.
 //! Must not wait for company: an idle log commits a lone append at once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -83,7 +85,7 @@ impl Writer {
                     Command::Claim { claim, reply } => claims.push((claim, reply)),
                 }
             }
-            self.commit(writes, waiting).await;
+            self.commit_in_parts(writes, waiting).await;
             for (claim, reply) in claims {
                 self.claim(claim, reply).await;
             }
@@ -108,6 +110,19 @@ impl Writer {
                 return;
             }
         }
+    }
+
+    /// Commits the batch in as many transactions as the store asks for, all of them at once. The next batch waits for
+    /// them all, so that the writes of one job are never in two transactions at the same time.
+    async fn commit_in_parts(&self, writes: Vec<Write>, waiting: Vec<Waiting>) {
+        let numbers = self.store.parts(&writes);
+        let mut parts: BTreeMap<usize, (Vec<Write>, Vec<Waiting>)> = BTreeMap::new();
+        for (number, (write, waiting)) in numbers.into_iter().zip(writes.into_iter().zip(waiting)) {
+            let part = parts.entry(number).or_default();
+            part.0.push(write);
+            part.1.push(waiting);
+        }
+        join_all(parts.into_values().map(|(writes, waiting)| self.commit(writes, waiting))).await;
     }
 
     /// Commits the batch. If the answer is lost the same batch is committed again, under the same id, which does not

@@ -113,14 +113,20 @@ pub(super) struct Queue {
     pub limit: u64,
 }
 
-/// Whether a write of the batch may put a job into the queue. What an earlier write of the same batch does to a job is
-/// not known yet, so any retry may.
+/// Whether a write of the batch may put a job into the queue.
 pub(super) fn may_take_room(writes: &[Write], locked: &HashMap<JobId, LockedJob>) -> bool {
-    writes.iter().any(|write| match write.action {
+    places(writes, locked) > 0
+}
+
+/// How many places in the queue the batch may take. What an earlier write of the same batch does to a job is not known
+/// yet, so any retry may take one.
+pub(super) fn places(writes: &[Write], locked: &HashMap<JobId, LockedJob>) -> u64 {
+    let may_take = |write: &&Write| match write.action {
         Action::Create(_) => !locked.contains_key(&write.job_id),
         Action::Retry => true,
         _ => false,
-    })
+    };
+    writes.iter().filter(may_take).count() as u64
 }
 
 /// Whether the write puts a job into the queue that a client wants there.

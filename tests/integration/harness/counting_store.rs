@@ -62,6 +62,10 @@ impl Store for CountingStore {
         self.store.commit(batch, writes).await
     }
 
+    fn parts(&self, writes: &[Write]) -> Vec<usize> {
+        self.store.parts(writes)
+    }
+
     async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
         self.store.claim(claim).await
     }

@@ -16,6 +16,7 @@ mod keys;
 mod leases;
 mod opening;
 mod postgres_only;
+mod progress_statement;
 mod pruning;
 mod reading;
 pub mod rows;
