@@ -10,6 +10,7 @@ use std::time::Instant;
 mod clock;
 mod database;
 mod generator;
+mod plot;
 mod report;
 mod results;
 mod roles;
@@ -49,7 +50,13 @@ fn measure(arguments: &[String]) -> Outcome<()> {
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let rounds = match std::env::var("BENCH_ROUNDS") {
         Ok(rounds) => rounds.parse().map_err(|_| "BENCH_ROUNDS is not a number")?,
-        Err(_) => if quick { 1 } else { ROUNDS },
+        Err(_) => {
+            if quick {
+                1
+            } else {
+                ROUNDS
+            }
+        }
     };
     let names: Vec<&String> = arguments.iter().filter(|argument| *argument != "--quick").collect();
     if let Some(unknown) = names.iter().find(|name| ALL.iter().all(|scenario| scenario.name != **name)) {
@@ -73,5 +80,9 @@ fn run(scenario: &Scenario, extent: Extent) -> Outcome<()> {
     println!("## {}\n\n{}", scenario.name, results.markdown());
     // A quick run says that everything works, not how fast it is.
     let folder = if extent.quick { std::env::temp_dir().join("jobcast-bench-quick") } else { folder() };
+    for drawing in &results.plots {
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join(&drawing.file), plot::svg(drawing))?;
+    }
     results.save(&folder)
 }

@@ -159,3 +159,12 @@ fn number(text: &[u8], last: u8) -> Option<(u64, &[u8])> {
     }
     None
 }
+
+/// The first mark in a text that is no stream.
+pub fn mark_in(text: &str) -> Option<Mark> {
+    let mut first = None;
+    marks(text.as_bytes(), &mut |mark| {
+        first.get_or_insert(mark);
+    });
+    first
+}

@@ -80,8 +80,7 @@ impl HttpPublisher {
             }
         };
         let (before, after, length) = (&self.before, &self.after, body.len());
-        let request =
-            format!("{before}{path_end}{after}Host: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n{body}");
+        let request = format!("{before}{path_end}{after}Host: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n{body}");
         self.connection.write_all(request.as_bytes())?;
         let response = read_response(&mut self.connection)?;
         match response.status() {
@@ -116,29 +115,46 @@ pub fn event_data(size: usize, channel: u32, mark: &str) -> String {
     format!("{before}{:.<padding$}{after}", "")
 }
 
-/// Publishes events `first..first + count` of channels `0..channels`, all channels of a number at its due time apart
-/// evenly, at so many events a second of each channel; without a rate as fast as they are taken.
-pub fn at_a_pace(
-    publisher: &mut Publisher,
-    channels: u32,
-    first: u32,
-    count: u32,
-    per_second: Option<f64>,
-) -> Outcome<()> {
-    let begin = clock::now();
-    for index in 0..count {
-        for channel in 0..channels {
-            let due = match per_second {
-                Some(rate) => {
-                    let at = u64::from(index) * u64::from(channels) + u64::from(channel);
-                    let due = clock::due(begin, at, rate * f64::from(channels));
-                    clock::sleep_until(due);
-                    due
-                }
-                None => clock::now(),
-            };
-            publisher.publish(channel, first + index, due)?;
-        }
+/// When events are published.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    pub channels: u32,
+    /// The numbers of each channel's events: from `first` on so many.
+    pub first: u32,
+    pub count: u32,
+    /// Events a second of each channel, those of all channels evenly apart; without it as fast as they are taken.
+    pub per_second: Option<f64>,
+}
+
+impl Pace {
+    /// Publishes with all publishers at once; each has a share of the channels.
+    pub fn publish(self, publishers: &mut [Publisher]) -> Outcome<()> {
+        let (begin, shares) = (clock::now(), publishers.len() as u32);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = publishers
+                .iter_mut()
+                .zip(0..)
+                .map(|(publisher, share)| scope.spawn(move || self.publish_share(publisher, share, shares, begin)))
+                .collect();
+            threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a publisher panicked")?)
+        })
     }
-    Ok(())
+
+    fn publish_share(self, publisher: &mut Publisher, share: u32, shares: u32, begin: u64) -> Outcome<()> {
+        for index in 0..self.count {
+            for channel in (share..self.channels).step_by(shares as usize) {
+                let due = match self.per_second {
+                    Some(rate) => {
+                        let at = u64::from(index) * u64::from(self.channels) + u64::from(channel);
+                        let due = clock::due(begin, at, rate * f64::from(self.channels));
+                        clock::sleep_until(due);
+                        due
+                    }
+                    None => clock::now(),
+                };
+                publisher.publish(channel, self.first + index, due)?;
+            }
+        }
+        Ok(())
+    }
 }

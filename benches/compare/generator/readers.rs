@@ -62,14 +62,18 @@ pub struct Readers {
     events: Events,
     buffer: Box<[u8]>,
     streams: Vec<Stream>,
-    /// How many have had the head of their answer.
+    /// How many are connected, and how many have had the head of their answer.
+    connected: usize,
     open: usize,
+    /// Whether requests wait for [`Readers::release`].
+    held: bool,
     seen: Seen,
 }
 
 struct Stream {
     wanted: Wanted,
     socket: Option<TcpStream>,
+    is_connected: bool,
     sent: bool,
     is_open: bool,
     response: Response,
@@ -85,7 +89,9 @@ impl Readers {
             events: Events::with_capacity(1024),
             buffer: vec![0; READ_SIZE].into(),
             streams: Vec::new(),
+            connected: 0,
             open: 0,
+            held: false,
             seen: Seen::default(),
         })
     }
@@ -100,6 +106,23 @@ impl Readers {
         self.connect_from(from, at_once, patience)
     }
 
+    /// Connects these streams, and keeps their requests back until [`Readers::release`].
+    ///
+    /// # Errors
+    /// When not all are connected in time.
+    pub fn connect_all(&mut self, wanted: Vec<Wanted>, at_once: usize, patience: Duration) -> Outcome<()> {
+        self.held = true;
+        self.open(wanted, at_once, patience)
+    }
+
+    /// Sends all requests that were kept back.
+    pub fn release(&mut self) {
+        self.held = false;
+        for stream in self.streams.iter_mut().filter(|stream| !stream.sent) {
+            stream.send(&mut self.seen);
+        }
+    }
+
     /// Cuts all connections at once.
     pub fn cut(&mut self) {
         for stream in &mut self.streams {
@@ -109,31 +132,26 @@ impl Readers {
             }
             stream.is_open = false;
         }
-        self.open = 0;
+        (self.connected, self.open) = (0, 0);
     }
 
-    /// Opens all streams again, each with the request that is made of its number and its cursor.
+    /// Opens all streams again after a cut, each as it is wanted now.
     ///
     /// # Errors
     /// As [`Readers::open`].
-    pub fn come_back(
-        &mut self,
-        request: impl Fn(usize, &str) -> Vec<u8>,
-        at_once: usize,
-        patience: Duration,
-    ) -> Outcome<()> {
-        for (index, stream) in self.streams.iter_mut().enumerate() {
-            stream.wanted.request = request(index, &stream.lines.cursor());
-            stream.response = Response::default();
-            stream.lines = Lines::new(stream.wanted.cursor_from);
-            stream.sent = false;
-        }
+    pub fn come_back(&mut self, wanted: Vec<Wanted>, at_once: usize, patience: Duration) -> Outcome<()> {
+        self.streams = wanted.into_iter().map(Stream::new).collect();
         self.connect_from(0, at_once, patience)
     }
 
     /// How many streams there are.
     pub fn len(&self) -> usize {
         self.streams.len()
+    }
+
+    /// From where the first stream would be resumed now.
+    pub fn cursor(&self) -> Option<String> {
+        self.streams.first().map(|stream| stream.lines.cursor())
     }
 
     /// What was seen so far.
@@ -171,10 +189,11 @@ impl Readers {
 
     fn connect_from(&mut self, from: usize, at_once: usize, patience: Duration) -> Outcome<()> {
         let deadline = Instant::now() + patience;
-        let (wanted, already) = (self.streams.len() - from, self.open);
+        let count = |readers: &Readers| if readers.held { readers.connected } else { readers.open };
+        let (wanted, already) = (self.streams.len() - from, count(self));
         let mut begun = 0;
         loop {
-            let done = self.open - already;
+            let done = count(self) - already;
             while begun < wanted && begun - done.min(begun) < at_once {
                 self.connect(from + begun)?;
                 begun += 1;
@@ -205,7 +224,11 @@ impl Readers {
         for event in &self.events {
             let stream = &mut self.streams[event.token().0];
             if !stream.sent && (event.is_writable() || event.is_error()) {
-                stream.send(&mut self.seen);
+                self.connected += usize::from(!stream.is_connected);
+                stream.is_connected = true;
+                if !self.held {
+                    stream.send(&mut self.seen);
+                }
             }
             if event.is_readable() || event.is_read_closed() || event.is_error() {
                 let was_open = stream.is_open;
@@ -226,7 +249,8 @@ impl Drop for Readers {
 impl Stream {
     fn new(wanted: Wanted) -> Stream {
         let (lines, tally) = (Lines::new(wanted.cursor_from), Tally::from(wanted.first));
-        Stream { wanted, socket: None, sent: false, is_open: false, response: Response::default(), lines, tally }
+        let response = Response::default();
+        Stream { wanted, socket: None, is_connected: false, sent: false, is_open: false, response, lines, tally }
     }
 
     fn send(&mut self, seen: &mut Seen) {
@@ -250,7 +274,8 @@ impl Stream {
             let Some(socket) = &mut self.socket else { return };
             let length = match socket.read(buffer) {
                 Ok(0) => {
-                    let words = if self.is_open { "a stream ended" } else { "a connection was closed without an answer" };
+                    let words =
+                        if self.is_open { "a stream ended" } else { "a connection was closed without an answer" };
                     return self.breaks(seen, || words.to_owned());
                 }
                 Ok(length) => length,

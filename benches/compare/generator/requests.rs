@@ -24,7 +24,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An answer that was one of success.
 pub struct Answer {
-    pub status: u16,
     pub body: String,
 }
 
@@ -57,7 +56,7 @@ impl Connection {
         }
         let body = String::from_utf8_lossy(&text).into_owned();
         match response.status() {
-            status @ 200..=299 => Ok(Answer { status, body }),
+            200..=299 => Ok(Answer { body }),
             _ => Err(format!("refused: {}\n{body}", response.head()).into()),
         }
     }
@@ -78,7 +77,8 @@ pub fn post_all(address: SocketAddr, token: &str, bodies: impl Iterator<Item = S
     let (head, bodies) = (start_head(token), bodies.collect::<Vec<_>>());
     let share = bodies.len().div_ceil(STARTING).max(1);
     std::thread::scope(|scope| {
-        let threads: Vec<_> = bodies.chunks(share).map(|bodies| scope.spawn(|| post_each(address, &head, bodies))).collect();
+        let threads: Vec<_> =
+            bodies.chunks(share).map(|bodies| scope.spawn(|| post_each(address, &head, bodies))).collect();
         let mut ids = Vec::new();
         for thread in threads {
             ids.extend(thread.join().map_err(|_| "a thread that starts jobs panicked")??);

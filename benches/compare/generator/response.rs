@@ -62,11 +62,6 @@ impl Response {
         matches!(self.state, State::End)
     }
 
-    /// Whether the connection may close now without anything being cut off.
-    pub fn may_close(&self) -> bool {
-        matches!(self.state, State::End | State::UntilClose)
-    }
-
     /// Reads what has arrived; each piece of the body is handed on. Bytes after the response's end are an error.
     pub fn feed(&mut self, mut bytes: &[u8], body: &mut impl FnMut(&[u8])) -> Outcome<()> {
         while !bytes.is_empty() {

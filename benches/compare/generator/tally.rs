@@ -42,11 +42,6 @@ impl Tally {
         Tally { next: first, missing: None }
     }
 
-    /// The number after the last one seen.
-    pub fn next(&self) -> u32 {
-        self.next
-    }
-
     /// Notes an event.
     pub fn saw(&mut self, number: u32) -> Arrival {
         if number == self.next {

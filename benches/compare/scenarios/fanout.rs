@@ -10,15 +10,8 @@ use crate::servers::Make;
 const SETTINGS: [(u32, u32, u32, u32, f64); 3] =
     [(1_000, 200, 40, 400, 20.0), (5_000, 40, 12, 80, 4.0), (10_000, 20, 6, 40, 2.0)];
 
-const PEERS: [Make; 7] = [
-    Make::Bare(2),
-    Make::Bare(1),
-    Make::AxumSse,
-    Make::Nchan,
-    Make::DurableStreams,
-    Make::Pushpin,
-    Make::BetterSse,
-];
+const PEERS: [Make; 7] =
+    [Make::Bare(2), Make::Bare(1), Make::AxumSse, Make::Nchan, Make::DurableStreams, Make::Pushpin, Make::BetterSse];
 
 pub fn measure(extent: Extent, results: &mut Results) -> Outcome<()> {
     let makes = sides(&PEERS, results);
@@ -68,7 +61,11 @@ pub fn measure(extent: Extent, results: &mut Results) -> Outcome<()> {
     Ok(())
 }
 
-fn run(make: Make, (readers, single, paced, burst, pace): (u32, u32, u32, u32, f64), extent: Extent) -> Outcome<[Phase; 3]> {
+fn run(
+    make: Make,
+    (readers, single, paced, burst, pace): (u32, u32, u32, u32, f64),
+    extent: Extent,
+) -> Outcome<[Phase; 3]> {
     let mut session = Session::open(make, readers, SIZE)?;
     let single = session.one_after_another(extent.of(single, single / 4))?;
     let paced = session.at_a_pace(extent.of(paced, 3), Some(pace))?;

@@ -5,14 +5,23 @@ use std::time::Duration;
 
 use crate::Outcome;
 use crate::database::Kind;
-use crate::generator::publish::Publisher;
+use crate::generator::publish::{Pace, Publisher};
 use crate::generator::readers::{Readers, Seen};
 use crate::results::Results;
 use crate::servers::{From, Make, Server};
 use crate::{clock, usage};
 
+mod append;
+mod curves;
+mod durable;
 mod fanout;
+mod first_event;
+mod instances;
+mod late;
+mod many;
 mod memory;
+mod start;
+mod storm;
 
 /// How long and how often is measured.
 #[derive(Clone, Copy)]
@@ -43,8 +52,52 @@ pub const ALL: &[Scenario] = &[
         about: "events of one channel to 1,000, 5,000 and 10,000 readers: one after another, paced, in bursts",
         measure: fanout::measure,
     },
+    Scenario { name: "late", about: "10,000 readers that come late to 20 events", measure: late::measure },
+    Scenario {
+        name: "many",
+        about: "5,000 channels with two readers each, an event a second each",
+        measure: many::measure,
+    },
     Scenario { name: "memory", about: "resident memory of 10,000 idle streams", measure: memory::measure },
+    Scenario {
+        name: "append",
+        about: "from when an event was due until a viewer has it, against an UPDATE and polling every 2 s",
+        measure: append::measure,
+    },
+    Scenario {
+        name: "durable",
+        about: "durable events a second from 1 to 2,048 jobs at once",
+        measure: durable::measure,
+    },
+    Scenario {
+        name: "start",
+        about: "POST /api/jobs/start at 1,000 a second while 5,000 streams are open",
+        measure: start::measure,
+    },
+    Scenario {
+        name: "first",
+        about: "from the start of a job until a viewer sees that it was taken up",
+        measure: first_event::measure,
+    },
+    Scenario {
+        name: "storm",
+        about: "10,000 readers cut at once and back with cursors into 500 events",
+        measure: storm::measure,
+    },
+    Scenario {
+        name: "instances",
+        about: "three processes on one PostgreSQL: what another instance adds",
+        measure: instances::measure,
+    },
+    Scenario {
+        name: "curves",
+        about: "what an event costs as readers, jobs, history and its own size grow",
+        measure: curves::measure,
+    },
 ];
+
+/// Connections that publish to many channels.
+const PUBLISHERS: u32 = 16;
 
 /// How many streams are opened at a time where nothing else is said; nginx keeps no more waiting.
 const AT_ONCE: usize = 256;
@@ -86,7 +139,7 @@ fn is_wanted(make: Make) -> bool {
 struct Session {
     server: Server,
     readers: Readers,
-    publisher: Publisher,
+    publishers: Vec<Publisher>,
     channels: u32,
     /// The number of the next event.
     next: u32,
@@ -116,8 +169,14 @@ impl Session {
         let all = (0..channels).flat_map(|channel| (0..readers_each).map(move |_| channel));
         let wanted = all.map(|channel| server.wanted(channel, &From::Now, 0)).collect();
         readers.open(wanted, AT_ONCE, OPENING)?;
-        let publisher = server.publisher()?;
-        let mut session = Session { server, readers, publisher, channels, next: 0 };
+        Session::over(server, readers, channels)
+    }
+
+    /// With readers that are there already.
+    fn over(server: Server, readers: Readers, channels: u32) -> Outcome<Session> {
+        // Who waits for an answer to each event needs more connections for more channels.
+        let publishers = (0..channels.clamp(1, PUBLISHERS)).map(|_| server.publisher()).collect::<Outcome<_>>()?;
+        let mut session = Session { server, readers, publishers, channels, next: 0 };
         session.one_after_another(3)?.clean()?;
         Ok(session)
     }
@@ -126,12 +185,14 @@ impl Session {
     fn one_after_another(&mut self, count: u32) -> Outcome<Phase> {
         self.phase(count, |session| {
             let (orders, received) = std::sync::mpsc::channel::<u32>();
-            let (publisher, readers, first) = (&mut session.publisher, &mut session.readers, session.next);
+            let (publishers, readers, first) = (&mut session.publishers, &mut session.readers, session.next);
             let channels = session.channels;
             std::thread::scope(|scope| {
                 let publishing = scope.spawn(move || {
-                    received.iter().try_for_each(|number| {
-                        (0..channels).try_for_each(|channel| publisher.publish(channel, number, clock::now()))
+                    let pace = |first| Pace { channels, first, count: 1, per_second: None };
+                    received.iter().try_for_each(|number| match publishers.as_mut_slice() {
+                        [publisher] => publisher.publish(0, number, clock::now()),
+                        many => pace(number).publish(many),
                     })
                 });
                 for index in 0..count {
@@ -151,13 +212,11 @@ impl Session {
     /// Events of all channels at a pace, or as fast as they are taken.
     fn at_a_pace(&mut self, count: u32, per_second: Option<f64>) -> Outcome<Phase> {
         self.phase(count, |session| {
-            let (publisher, readers) = (&mut session.publisher, &mut session.readers);
-            let (channels, first) = (session.channels, session.next);
+            let (publishers, readers) = (&mut session.publishers, &mut session.readers);
+            let pace = Pace { channels: session.channels, first: session.next, count, per_second };
             let wanted = readers.len() as u64 * u64::from(count);
             std::thread::scope(|scope| {
-                let publishing = scope.spawn(move || {
-                    crate::generator::publish::at_a_pace(publisher, channels, first, count, per_second)
-                });
+                let publishing = scope.spawn(move || pace.publish(publishers));
                 readers.until(DELIVERY, |seen| seen.delivered >= wanted || seen.faults.broken > 0)?;
                 publishing.join().map_err(|_| "the publisher panicked")?
             })

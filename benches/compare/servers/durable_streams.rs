@@ -36,7 +36,7 @@ pub(super) fn start(channels: u32, size: usize) -> Outcome<Server> {
         protocol: Protocol::DurableStreams,
         processes: vec![process],
         database: None,
-        folder: Some(folder),
+        folders: vec![folder],
         helpers: Vec::new(),
     })
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -80,6 +80,13 @@ impl Gtm {
     /// Says something to a job, which makes a `progress` event of it.
     pub fn say(&self, number: u32, mark: &str) -> Outcome<()> {
         self.send(number, event(self.size, mark).as_bytes())
+    }
+
+    /// Closes all answers.
+    pub fn hang_up(&self) {
+        for (_, connection) in self.calls.open.lock().unwrap_or_else(PoisonError::into_inner).drain() {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
     }
 
     /// Sends the bytes of any events to a job, as one piece.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::gtm::Gtm;
 use super::{Process, Protocol, START, Server, folder};
 use crate::Outcome;
-use crate::database::{Database, Kind};
+use crate::database::Kind;
 use crate::generator::requests;
 
 /// 32 bytes at the least; it protects nothing here.
@@ -17,6 +17,12 @@ const SECRET: &str = "a-secret-for-measurements-on-loopback-alone";
 
 /// How long all jobs may take until they have called their upstream.
 const JOBS_START: Duration = Duration::from_secs(60);
+
+/// As many jobs under way as anybody may ask for.
+const MANY_JOBS: u32 = 10_000;
+
+/// What the product allows by default.
+pub const DEFAULT_JOBS: u32 = 64;
 
 /// The jobs whose streams are the channels.
 pub struct Jobs {
@@ -29,6 +35,11 @@ impl Jobs {
     /// The id of the job behind a channel.
     pub fn id(&self, channel: u32) -> &str {
         &self.ids[channel as usize]
+    }
+
+    /// The same jobs as another instance shows them.
+    pub fn shown_elsewhere(&self) -> Jobs {
+        Jobs { ids: self.ids.clone(), token: self.token.clone(), gtm: self.gtm.clone() }
     }
 
     /// A token for all jobs.
@@ -52,29 +63,31 @@ pub(super) fn missing() -> Option<String> {
     (!binary.is_file()).then(|| format!("{} is not there", binary.display()))
 }
 
-/// A server with so many running jobs.
+/// A server on a fresh database with so many running jobs.
 pub fn start(kind: Kind, jobs: u32, size: usize) -> Outcome<Server> {
-    let gtm = Gtm::start(size)?;
-    let mut server = start_without_jobs(kind, gtm.clone(), size)?;
-    let token = token()?;
-    let bodies = (0..jobs).map(|number| start_request(&Gtm::site(number)));
-    let ids = requests::post_all(server.address, &token, bodies)?;
-    gtm.wait_for(jobs as usize, JOBS_START)?;
-    server.protocol = Protocol::Jobcast(Jobs { ids, token, gtm });
-    Ok(server)
+    start_running(kind, jobs, size, MANY_JOBS)
 }
 
-/// A server on a fresh database, without any job.
-pub fn start_without_jobs(kind: Kind, gtm: Gtm, size: usize) -> Outcome<Server> {
+/// The same with so many jobs under way at most.
+pub fn start_running(kind: Kind, jobs: u32, size: usize, at_once: u32) -> Outcome<Server> {
     let database = kind.fresh()?;
-    let mut server = instance(&database.url, &gtm, size)?;
+    let mut server = instance(&database.url, &Gtm::start(size)?, size, at_once)?;
     server.helpers = kind.processes();
     server.database = Some(database);
+    run_jobs(&mut server, jobs)?;
     Ok(server)
 }
 
-/// One instance on a database that others may be on.
-pub fn instance(database_url: &str, gtm: &Gtm, size: usize) -> Outcome<Server> {
+/// Starts jobs on a server that has none; each has called its upstream when this returns.
+pub fn run_jobs(server: &mut Server, jobs: u32) -> Outcome<()> {
+    let Protocol::Jobcast(running) = &mut server.protocol else { return Err("only the product has jobs".into()) };
+    let bodies = (0..jobs).map(|number| start_request(&Gtm::site(number)));
+    running.ids = requests::post_all(server.address, &running.token, bodies)?;
+    running.gtm.wait_for(jobs as usize, JOBS_START)
+}
+
+/// One instance on a database that others may be on, with so many jobs under way at most.
+pub fn instance(database_url: &str, gtm: &Gtm, size: usize, at_once: u32) -> Outcome<Server> {
     let folder = folder()?;
     let log = folder.path().join("jobcast.log");
     let mut command = Command::new(binary());
@@ -85,7 +98,7 @@ pub fn instance(database_url: &str, gtm: &Gtm, size: usize) -> Outcome<Server> {
     command.envs([("ANTHROPIC_API_KEY", "none"), ("ANTHROPIC_BASE_URL", "http://127.0.0.1:9"), ("PORT", "0")]);
     // Limits against abuse, which one client that plays ten thousand would meet.
     command.envs([("MAX_STREAMS_PER_ADDRESS", "100000"), ("MAX_STARTS_PER_MINUTE", "1000000")]);
-    command.envs([("MAX_CONCURRENT_JOBS", "10000"), ("MAX_QUEUED_JOBS", "1000000")]);
+    command.envs([("MAX_CONCURRENT_JOBS", at_once.to_string()), ("MAX_QUEUED_JOBS", "1000000".to_owned())]);
     let process = Process::start(&mut command, &log)?;
     let address = address(&log)?;
     Ok(Server {
@@ -94,7 +107,7 @@ pub fn instance(database_url: &str, gtm: &Gtm, size: usize) -> Outcome<Server> {
         protocol: Protocol::Jobcast(Jobs { ids: Vec::new(), token: token()?, gtm: gtm.clone() }),
         processes: vec![process],
         database: None,
-        folder: Some(folder),
+        folders: vec![folder],
         helpers: Vec::new(),
     })
 }
@@ -129,9 +142,4 @@ fn address(log: &Path) -> Outcome<SocketAddr> {
             None => std::thread::sleep(Duration::from_millis(10)),
         }
     }
-}
-
-/// A database that a server of another instance is on, too.
-pub fn shared(kind: Kind) -> Outcome<Database> {
-    kind.fresh()
 }

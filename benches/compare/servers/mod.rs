@@ -20,8 +20,9 @@ mod durable_streams;
 pub mod gtm;
 pub mod jobcast;
 mod nchan;
-mod node;
+pub mod node;
 mod pushpin;
+pub mod table;
 
 /// How long a server may take to start.
 const START: Duration = Duration::from_secs(20);
@@ -105,7 +106,7 @@ pub struct Server {
     // Ended in this order: the processes before what they have open.
     processes: Vec<Process>,
     database: Option<Database>,
-    folder: Option<TempDir>,
+    folders: Vec<TempDir>,
     /// Processes that work for it but are not its own: those of PostgreSQL.
     helpers: Vec<u32>,
 }
@@ -174,7 +175,9 @@ impl Server {
             Protocol::Jobcast(jobs) => return Ok(Publisher::Upstream(jobs.gtm().clone())),
             Protocol::Plain => ("POST /pub/", event_stream),
             Protocol::Pushpin(port) => return pushpin::publisher(*port, self.size),
-            Protocol::Nchan => ("POST /pub/", " HTTP/1.1\r\nContent-Type: text/plain\r\nX-EventSource-Event: progress\r\n"),
+            Protocol::Nchan => {
+                ("POST /pub/", " HTTP/1.1\r\nContent-Type: text/plain\r\nX-EventSource-Event: progress\r\n")
+            }
             Protocol::DurableStreams => ("POST /", " HTTP/1.1\r\nContent-Type: application/json\r\n"),
         };
         Ok(Publisher::Http(HttpPublisher::connect(self.address, before, after, self.size)?))
@@ -186,6 +189,18 @@ impl Server {
             Protocol::Jobcast(jobs) => Some(jobs),
             _ => None,
         }
+    }
+
+    /// Shows the jobs of another instance on the same database.
+    pub fn show_jobs_of(&mut self, other: &Server) {
+        if let Protocol::Jobcast(jobs) = &other.protocol {
+            self.protocol = Protocol::Jobcast(jobs.shown_elsewhere());
+        }
+    }
+
+    /// Where its database is, of the product alone.
+    pub fn database_url(&self) -> Option<&str> {
+        self.database.as_ref().map(|database| database.url.as_str())
     }
 
     /// Its processes, without those that help it.
@@ -267,7 +282,7 @@ fn role(role: &[&str], size: usize) -> Outcome<Server> {
         protocol: Protocol::Plain,
         processes: vec![process],
         database: None,
-        folder: None,
+        folders: Vec::new(),
         helpers: Vec::new(),
     })
 }

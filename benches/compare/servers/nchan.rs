@@ -39,7 +39,7 @@ pub(super) fn start(size: usize) -> Outcome<Server> {
         protocol: Protocol::Nchan,
         processes: vec![process],
         database: None,
-        folder: Some(folder),
+        folders: vec![folder],
         helpers: Vec::new(),
     })
 }
