@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 pub struct Tally {
     next: u32,
     /// Numbers below `next` that have not come.
-    missing: Option<Box<BTreeSet<u32>>>,
+    missing: Option<BTreeSet<u32>>,
 }
 
 /// What an event was to its reader.
