@@ -18,6 +18,7 @@ on_both_databases!(
     a_body_without_chunks_is_the_same_bytes,
     what_a_client_sends_on_a_stream_is_ignored,
     an_idle_viewer_has_no_task_and_its_places_are_given_back,
+    viewers_who_come_while_much_is_said_miss_nothing,
     a_viewer_that_does_not_read_holds_up_nobody_and_misses_nothing,
     what_is_said_at_once_is_committed_at_once,
 );
@@ -135,6 +136,36 @@ async fn an_idle_viewer_has_no_task_and_its_places_are_given_back(database: Test
     drop(sockets);
     soon("all places are free", server.streams.none_left()).await;
     eventually("nobody watches", || async { (!server.hub.is_watched(Subject::Job(job_id))).then_some(()) }).await;
+}
+
+/// Each comes at another moment between two events, and its room hears more, or doubts, while it catches up.
+async fn viewers_who_come_while_much_is_said_miss_nothing(database: TestDatabase) {
+    const EVENTS: Seq = 400;
+    let server = LogServer::start(open(&database).await).await;
+    let job_id = server.running_job().await;
+    let saying = async {
+        for number in 3..=EVENTS {
+            server.progress(job_id, &format!("{number}")).await;
+            if number % 7 == 0 {
+                server.hub.publish_doubt(Subject::Job(job_id));
+            }
+        }
+        cancel(&server, job_id).await;
+    };
+    let watching = async {
+        let mut viewers = Vec::new();
+        for _ in 0..100 {
+            let mut socket = watch(&server, job_id, "1.1").await;
+            let begun = read_until(&mut socket, "\n\n\r\n").await;
+            viewers.push(async move { begun + &read_until(&mut socket, "never").await });
+        }
+        join_all(viewers).await
+    };
+    let (_, all) = tokio::join!(saying, watching);
+    for received in all {
+        let (_, body) = received.split_once("\r\n\r\n").expect("a head");
+        assert_eq!(ids(&unchunked(body)), (0..=EVENTS + 1).collect::<Vec<_>>());
+    }
 }
 
 async fn a_viewer_that_does_not_read_holds_up_nobody_and_misses_nothing(database: TestDatabase) {
