@@ -75,8 +75,8 @@ pub(super) async fn expired(
     limit: u32,
 ) -> Result<Vec<(JobId, Attempt)>, StoreError> {
     let now = microseconds(now());
-    let recent = recent.ask(readers, Recent::all_latest).await?;
-    let silent = recent.iter().filter(|(_, latest)| latest.written.lease_expires_at < now && !latest.is_the_end());
+    let recent = recent.ask(readers, Recent::ahead_of_jobs).await?;
+    let silent = recent.iter().filter(|(_, latest)| latest.written.lease_expires_at < now);
     let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
         "SELECT id, attempt, last_seq, lease_expires_at, updated_at FROM ai_jobs
          WHERE status = 'processing' AND lease_expires_at IS NOT NULL AND (lease_expires_at < ",

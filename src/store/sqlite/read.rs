@@ -50,7 +50,7 @@ pub(super) async fn jobs(
     after: Option<Position>,
     limit: u32,
 ) -> Result<Vec<StoredJob>, StoreError> {
-    let latest = recent.ask(readers, Recent::all_latest).await?;
+    let latest = recent.ask(readers, Recent::ahead_of_jobs).await?;
     let mut query: QueryBuilder<Sqlite> =
         QueryBuilder::new(concat!("SELECT ", job_columns!(), ", input_data FROM ai_jobs WHERE +job_type IN ("));
     push_list(&mut query, filter.job_type_names());

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::recent_table;
 use super::row::microseconds;
-use crate::event::{Event, Seq, Subject};
+use crate::event::{Event, EventName, Seq, Subject};
 use crate::job::{BrandId, Job, JobId};
 use crate::store::StoreError;
 
@@ -143,15 +143,16 @@ impl Recent {
         self.jobs.get(&id)?.latest()
     }
 
-    /// The latest events of all jobs that have recent ones.
-    pub fn all_latest(&self) -> HashMap<JobId, Latest> {
-        self.jobs.iter().filter_map(|(id, of_job)| Some((*id, of_job.latest()?))).collect()
+    /// The latest events of all jobs whose rows they may be ahead of.
+    pub fn ahead_of_jobs(&self) -> HashMap<JobId, Latest> {
+        let latest = self.jobs.iter().filter_map(|(id, of_job)| Some((*id, of_job.latest()?)));
+        latest.filter(|(_, latest)| latest.may_be_ahead()).collect()
     }
 
     /// What the rows of jobs and brands may not say yet.
     pub fn ahead_of_rows(&self) -> Ahead {
         Ahead {
-            jobs: self.jobs.values().filter_map(OfJob::latest).collect(),
+            jobs: self.jobs.values().filter_map(OfJob::latest).filter(Latest::may_be_ahead).collect(),
             brands: self.brands.keys().map(|id| (*id, self.last_of_brand(*id))).collect(),
         }
     }
@@ -169,9 +170,9 @@ impl OfJob {
 }
 
 impl Latest {
-    /// Whether the job was over with it.
-    pub fn is_the_end(&self) -> bool {
-        self.event.name.is_terminal()
+    /// Whether it tells of progress, with which a row is not always written.
+    fn may_be_ahead(&self) -> bool {
+        matches!(self.event.name, EventName::Progress | EventName::Delta)
     }
 
     /// Whether the row of the job, with this as its `last_seq`, is behind.

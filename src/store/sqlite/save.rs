@@ -14,7 +14,7 @@ use super::known::Known;
 use super::row::{microseconds, microseconds_after};
 use super::statement::{over_rows, runs};
 use super::{result_row, webhooks};
-use crate::job::{JobId, NewJob};
+use crate::job::{Job, JobId, NewJob};
 use crate::store::plan::{ChangedJob, Plan, StepOutput};
 
 /// Makes the plan part of the transaction. `batch` is remembered with the jobs; a claim has none and leaves theirs.
@@ -42,9 +42,9 @@ pub(super) async fn save(
 fn beyond_their_events<'p, 'w>(known: &Known, plan: &'p Plan<'w>) -> Vec<&'p ChangedJob<'w>> {
     let with_output: HashSet<JobId> = plan.step_outputs.iter().map(|step| step.job_id).collect();
     let is_behind = |changed: &&ChangedJob<'_>| {
-        let before = known.jobs.get(&changed.job.id).map(|known| &known.job);
-        before.is_none_or(|before| before.step_started_at != changed.job.step_started_at)
-            || with_output.contains(&changed.job.id)
+        let step = |job: &Job| (job.step, job.step_started_at);
+        let before = known.jobs.get(&changed.job.id).map(|known| step(&known.job));
+        before != Some(step(&changed.job)) || with_output.contains(&changed.job.id)
     };
     plan.to_update(false).into_iter().filter(is_behind).collect()
 }

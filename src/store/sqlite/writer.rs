@@ -92,8 +92,11 @@ impl Session {
     pub async fn sort_in(&mut self, recent: &RecentEvents) -> Result<(), StoreError> {
         let Session { connection, known } = self;
         known.begin(connection, recent).await?;
-        let ahead = recent.read().ahead_of_rows();
-        if !ahead.jobs.is_empty() {
+        let (count, ahead) = {
+            let recent = recent.read();
+            (recent.len(), recent.ahead_of_rows())
+        };
+        if count > 0 {
             recent_table::sort_in(connection, &ahead).await?;
         }
         known::commit(connection).await?;

@@ -43,7 +43,7 @@ async fn by_pages(store: &dyn Store, subject: Subject) -> Vec<jobcast::event::Ev
 async fn assert_is(store: &dyn Store, job: &Job) {
     assert_eq!(stored(store, job.id).await, *job);
     let listed = store.jobs(&JobFilter { id: Some(job.id), ..JobFilter::default() }, None, 10).await.unwrap();
-    assert_eq!(listed.into_iter().map(|stored| stored.job).collect::<Vec<_>>(), [job.clone()]);
+    assert_eq!(listed.into_iter().map(|stored| stored.job).collect::<Vec<_>>(), std::slice::from_ref(job));
     assert_eq!(store.brand_stream(job.brand_id).await.unwrap().last_seq, job.last_seq, "it has no other job");
 }
 
