@@ -155,3 +155,109 @@ impl<K, T> Default for SharedReads<K, T> {
         SharedReads { under_way: Arc::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Reads that each wait for a permit and answer which of them they were, from 1.
+    struct Gated {
+        reads: SharedReads<u8, usize>,
+        begun: Arc<AtomicUsize>,
+        gate: Arc<Semaphore>,
+    }
+
+    impl Gated {
+        fn new() -> Gated {
+            Gated { reads: SharedReads::default(), begun: Arc::default(), gate: Arc::new(Semaphore::new(0)) }
+        }
+
+        fn read(&self) -> impl Fn() -> futures_util::future::BoxFuture<'static, usize> + Send + use<> {
+            let (begun, gate) = (self.begun.clone(), self.gate.clone());
+            move || {
+                let (number, gate) = (begun.fetch_add(1, Ordering::SeqCst) + 1, gate.clone());
+                async move {
+                    gate.acquire().await.expect("the gate is there").forget();
+                    number
+                }
+                .boxed()
+            }
+        }
+
+        async fn until_begun(&self, count: usize) {
+            while self.begun.load(Ordering::SeqCst) < count {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_while_a_read_runs_shares_the_next_one() {
+        let gated = Gated::new();
+        let mut first = Box::pin(gated.reads.ask(1, gated.read()));
+        assert!((&mut first).now_or_never().is_none());
+        gated.until_begun(1).await;
+        let mut later: Vec<_> = (0..100).map(|_| Box::pin(gated.reads.ask(1, gated.read()))).collect();
+        later.iter_mut().for_each(|one| assert!(one.now_or_never().is_none()));
+        let mut other = Box::pin(gated.reads.ask(2, gated.read()));
+        assert!((&mut other).now_or_never().is_none());
+        gated.until_begun(2).await;
+        gated.gate.add_permits(2);
+        assert_eq!((first.await, other.await), (Some(1), Some(2)), "another key is another read");
+        gated.gate.add_permits(1);
+        assert_eq!(join_all(later).await, [Some(3); 100]);
+        gated.gate.add_permits(1);
+        assert_eq!(gated.reads.ask(1, gated.read()).await, Some(4), "nothing is kept");
+        assert!(gated.reads.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_joins_shares_the_read_that_runs() {
+        let gated = Gated::new();
+        let mut all: Vec<_> = (0..100).map(|_| Box::pin(gated.reads.join(1, gated.read()))).collect();
+        all.iter_mut().for_each(|one| assert!(one.now_or_never().is_none()));
+        gated.gate.add_permits(1);
+        let answers = join_all(all).await;
+        assert_eq!(answers.iter().filter(|answer| **answer == Some((1, true))).count(), 1, "it is the first one's own");
+        assert_eq!(answers.iter().filter(|answer| **answer == Some((1, false))).count(), 99);
+    }
+
+    #[tokio::test]
+    async fn a_read_goes_on_without_those_who_asked() {
+        let gated = Gated::new();
+        let mut asks = Box::pin(gated.reads.ask(1, gated.read()));
+        assert!((&mut asks).now_or_never().is_none());
+        gated.until_begun(1).await;
+        let mut stays = Box::pin(gated.reads.ask(1, gated.read()));
+        assert!((&mut stays).now_or_never().is_none());
+        drop(asks);
+        gated.gate.add_permits(2);
+        assert_eq!(stays.await, Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_read_that_breaks_off_is_told_to_all_and_the_next_one_works() {
+        let reads = SharedReads::<u8, usize>::default();
+        let gate = Arc::new(Semaphore::new(0));
+        let breaks = |gate: Arc<Semaphore>| {
+            move || {
+                let gate = gate.clone();
+                async move {
+                    let _ = gate.acquire().await;
+                    panic!("this read breaks off")
+                }
+            }
+        };
+        let mut all: Vec<_> = (0..3).map(|_| Box::pin(reads.ask(1, breaks(gate.clone())))).collect();
+        all.iter_mut().for_each(|one| assert!(one.now_or_never().is_none()));
+        gate.add_permits(1);
+        assert_eq!(join_all(all).await, [None; 3]);
+        assert_eq!(reads.ask(1, || async { 7 }).await, Some(7));
+    }
+}

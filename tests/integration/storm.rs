@@ -397,6 +397,7 @@ mod shared {
             assert_eq!(seen, [1, 2, 3, 4]);
         }
         let reads = store.take_reads();
-        assert!(reads.pages <= 100, "{reads:?}");
+        // A few in each second that it takes.
+        assert!(reads.pages <= 500, "{reads:?}");
     }
 }
