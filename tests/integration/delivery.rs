@@ -3,6 +3,7 @@
 
 use futures_util::future::join_all;
 use jobcast::event::{Seq, Subject};
+use jobcast::http::ServeSettings;
 use jobcast::job::JobId;
 use jobcast::write::{Action, Progress, Report, Write};
 use serde_json::json;
@@ -35,11 +36,21 @@ async fn watch(server: &LogServer, job_id: JobId, version: &str) -> TcpStream {
     socket
 }
 
-/// Reads until what was received ends so, or the connection closes.
-async fn read_until(socket: &mut TcpStream, end: &str) -> String {
+/// Reads until the whole event with this id has been received.
+async fn read_to(socket: &mut TcpStream, id: Seq) -> String {
+    let id = format!("id: {id}\n");
+    read_while(socket, |received| !(received.contains(&id) && received.trim_end_matches("\r\n").ends_with("\n\n"))).await
+}
+
+/// Reads until the connection closes.
+async fn read_to_end(socket: &mut TcpStream) -> String {
+    read_while(socket, |_| true).await
+}
+
+async fn read_while(socket: &mut TcpStream, more: impl Fn(&str) -> bool) -> String {
     let mut received = Vec::new();
-    soon(end, async {
-        while !received.ends_with(end.as_bytes()) && socket.read_buf(&mut received).await.expect("bytes") > 0 {}
+    soon("the bytes of a stream", async {
+        while more(&String::from_utf8_lossy(&received)) && socket.read_buf(&mut received).await.expect("bytes") > 0 {}
     })
     .await;
     String::from_utf8(received).expect("text")
@@ -74,10 +85,10 @@ async fn a_body_is_in_chunks_and_its_connection_ends_with_it(database: TestDatab
     let server = LogServer::start(open(&database).await).await;
     let job_id = server.running_job().await;
     let mut socket = watch(&server, job_id, "1.1").await;
-    let mut received = read_until(&mut socket, "\n\n\r\n").await;
+    let mut received = read_to(&mut socket, 2).await;
     server.progress(job_id, "live").await;
     cancel(&server, job_id).await;
-    received.push_str(&read_until(&mut socket, "never").await);
+    received.push_str(&read_to_end(&mut socket).await);
     let (head, body) = received.split_once("\r\n\r\n").expect("a head");
     let head = head.to_lowercase();
     assert!(head.contains("transfer-encoding: chunked") && head.contains("connection: close"), "{head}");
@@ -88,11 +99,11 @@ async fn a_body_without_chunks_is_the_same_bytes(database: TestDatabase) {
     let server = LogServer::start(open(&database).await).await;
     let job_id = server.running_job().await;
     let (mut old, mut new) = (watch(&server, job_id, "1.0").await, watch(&server, job_id, "1.1").await);
-    let (mut without, mut with) = (read_until(&mut old, "\n\n").await, read_until(&mut new, "\n\n\r\n").await);
+    let (mut without, mut with) = (read_to(&mut old, 2).await, read_to(&mut new, 2).await);
     server.progress(job_id, "live").await;
     cancel(&server, job_id).await;
-    without.push_str(&read_until(&mut old, "never").await);
-    with.push_str(&read_until(&mut new, "never").await);
+    without.push_str(&read_to_end(&mut old).await);
+    with.push_str(&read_to_end(&mut new).await);
     let (head, without) = without.split_once("\r\n\r\n").expect("a head");
     assert!(!head.to_lowercase().contains("transfer-encoding"), "{head}");
     let with = unchunked(with.split_once("\r\n\r\n").expect("a head").1);
@@ -108,11 +119,11 @@ async fn what_a_client_sends_on_a_stream_is_ignored(database: TestDatabase) {
     let server = LogServer::start(open(&database).await).await;
     let job_id = server.running_job().await;
     let mut socket = watch(&server, job_id, "1.1").await;
-    let mut received = read_until(&mut socket, "\n\n\r\n").await;
+    let mut received = read_to(&mut socket, 2).await;
     socket.write_all(&b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n".repeat(1000)).await.expect("it is taken");
     server.progress(job_id, "live").await;
     cancel(&server, job_id).await;
-    received.push_str(&read_until(&mut socket, "never").await);
+    received.push_str(&read_to_end(&mut socket).await);
     let (_, body) = received.split_once("\r\n\r\n").expect("a head");
     assert_eq!(ids(&unchunked(body)), [0, 1, 2, 3, 4]);
 }
@@ -127,11 +138,11 @@ async fn an_idle_viewer_has_no_task_and_its_places_are_given_back(database: Test
         let opened = join_all((0..100).map(|_| watch(&server, job_id, "1.1"))).await;
         sockets.extend(opened);
     }
-    join_all(sockets.iter_mut().map(|socket| read_until(socket, "\n\n\r\n"))).await;
+    join_all(sockets.iter_mut().map(|socket| read_to(socket, 2))).await;
     // Three rooms, and whatever the server's databases do in the background.
     eventually("the viewers sit", || async { (tasks() < before + 20).then_some(()) }).await;
     server.progress(job_id, "to all").await;
-    let told = join_all(sockets.iter_mut().map(|socket| read_until(socket, "\n\n\r\n"))).await;
+    let told = join_all(sockets.iter_mut().map(|socket| read_to(socket, 3))).await;
     assert!(told.iter().all(|told| ids(told).last() == Some(&3)), "each is told");
     drop(sockets);
     soon("all places are free", server.streams.none_left()).await;
@@ -156,8 +167,8 @@ async fn viewers_who_come_while_much_is_said_miss_nothing(database: TestDatabase
         let mut viewers = Vec::new();
         for _ in 0..100 {
             let mut socket = watch(&server, job_id, "1.1").await;
-            let begun = read_until(&mut socket, "\n\n\r\n").await;
-            viewers.push(async move { begun + &read_until(&mut socket, "never").await });
+            let begun = read_to(&mut socket, 0).await;
+            viewers.push(async move { begun + &read_to_end(&mut socket).await });
         }
         join_all(viewers).await
     };
@@ -170,19 +181,20 @@ async fn viewers_who_come_while_much_is_said_miss_nothing(database: TestDatabase
 
 async fn a_viewer_that_does_not_read_holds_up_nobody_and_misses_nothing(database: TestDatabase) {
     const EVENTS: Seq = 300;
-    let server = LogServer::start(open(&database).await).await;
+    let connections = ServeSettings { stall_limit: 10 * DEADLINE, ..ServeSettings::default() };
+    let server = LogServer::serving(open(&database).await, connections).await;
     let job_id = server.running_job().await;
     let (mut slow, mut quick) = (watch(&server, job_id, "1.1").await, watch(&server, job_id, "1.1").await);
-    read_until(&mut quick, "\n\n\r\n").await;
+    read_to(&mut quick, 2).await;
     // More than the system holds for a socket that is not read.
     let detail = json!({ "filler": "x".repeat(40_000) });
     for number in 0..EVENTS {
         let progress = Progress { step: 1, percent: 10, text: format!("{number}"), detail: detail.clone() };
-        server.append(job_id, Action::Attempt(1, Report::Progress(progress))).await;
-        read_until(&mut quick, "\n\n\r\n").await;
+        let seq = server.append(job_id, Action::Attempt(1, Report::Progress(progress))).await;
+        read_to(&mut quick, seq).await;
     }
     cancel(&server, job_id).await;
-    let received = read_until(&mut slow, "never").await;
+    let received = read_to_end(&mut slow).await;
     let (_, body) = received.split_once("\r\n\r\n").expect("a head");
     assert_eq!(ids(&unchunked(body)), (0..=EVENTS + 3).collect::<Vec<_>>());
 }

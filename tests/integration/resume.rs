@@ -60,7 +60,8 @@ async fn leave_after_every(client: &Client, job_id: JobId, k: usize) -> Vec<Rece
             let Some(received) = reader.next().await else { break };
             history.push(received);
         }
-        cursor = reader.last_id;
+        // Not the last that came, which may be further: several come in one piece.
+        cursor = history.last().map_or(cursor, |last| Some(last.id));
         if history.last().is_some_and(|last| last.event == "failed") {
             return history;
         }

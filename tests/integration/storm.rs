@@ -155,7 +155,7 @@ async fn a_storm_over_sockets_costs_reads_by_the_job_and_not_by_the_viewer(datab
     let server = LogServer::start(store.clone()).await;
     let job_ids = jobs_with_history(&server).await;
     let missing = missing_of(store.as_ref(), &job_ids).await;
-    for _ in 0..2 {
+    for at_least in [JOBS as u64, 0] {
         store.take_reads();
         let viewers = (0..450).map(|viewer| {
             let (client, place) = (server.client(), viewer % JOBS);
@@ -179,9 +179,9 @@ async fn a_storm_over_sockets_costs_reads_by_the_job_and_not_by_the_viewer(datab
         });
         let viewers = all(viewers).await;
         let reads = store.take_reads();
-        // A view serves for a second, and the storm may take some.
-        assert!((JOBS as u64..=10 * JOBS as u64).contains(&reads.pages), "{reads:?}");
-        assert!((JOBS as u64..=30 * JOBS as u64).contains(&reads.jobs), "{reads:?}");
+        // A view serves for a second, and the storm may take some. The second storm may find in memory what the first left.
+        assert!((at_least..=10 * JOBS as u64).contains(&reads.pages), "{reads:?}");
+        assert!((at_least..=30 * JOBS as u64).contains(&reads.jobs), "{reads:?}");
         for (place, cursor, seen, _) in &viewers {
             assert_eq!(*seen, missing[*place][*cursor as usize], "after {cursor}");
         }

@@ -5,6 +5,13 @@ use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::event_log::Frame;
+
+/// The most frames that are written together, and about the most bytes: more than a socket takes at once would send all
+/// viewers of a room to catch up, and a stream can end only between two chunks.
+pub(super) const FRAMES: usize = 64;
+pub(super) const BYTES: usize = 32 * 1024;
+
 /// What ends a body in chunks.
 const END: &[u8] = b"0\r\n\r\n";
 
@@ -22,7 +29,7 @@ impl Chunk {
     /// All of these together.
     pub(super) fn of<'a>(parts: impl Iterator<Item = &'a Bytes> + Clone) -> Chunk {
         let length: usize = parts.clone().map(Bytes::len).sum();
-        let mut bytes = BytesMut::with_capacity(HEAD + length + 2 + END.len());
+        let mut bytes = BytesMut::with_capacity(HEAD + length + 2);
         bytes.put_slice(head(length).as_bytes());
         let begin = bytes.len();
         parts.for_each(|part| bytes.put_slice(part));
@@ -48,6 +55,17 @@ pub(super) fn parts<'a, I: Iterator<Item = &'a Bytes> + Clone>(
     begin.into_iter().chain(frames.cloned()).chain(framing(Bytes::from_static(b"\r\n")))
 }
 
+/// How many of these frames, of which there is one at least, are written together.
+pub(super) fn portion(frames: &[Frame]) -> usize {
+    let mut bytes = 0;
+    let fits = |frame: &&Frame| {
+        let fits = bytes < BYTES;
+        bytes += frame.bytes.len();
+        fits
+    };
+    frames.iter().take(FRAMES).take_while(fits).count()
+}
+
 /// What ends the body.
 pub(super) fn end(chunked: bool) -> Bytes {
     Bytes::from_static(if chunked { END } else { b"" })
@@ -62,6 +80,14 @@ fn head(length: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_portion_is_one_frame_at_least_and_no_more_than_fits() {
+        let frame = |length| Frame { seq: 1, bytes: vec![b'x'; length].into(), terminal: false, lag: None };
+        assert_eq!(portion(&[frame(10 * BYTES), frame(1)]), 1);
+        assert_eq!(portion(&[frame(BYTES - 1), frame(1), frame(1)]), 2);
+        assert_eq!(portion(&vec![frame(1); 100]), FRAMES);
+    }
 
     #[test]
     fn frames_are_one_chunk_or_as_they_are() {

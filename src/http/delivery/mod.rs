@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::catch_up::CatchUp;
 use self::rooms::Rooms;
+use self::unsent::Unsent;
 use self::viewer::Viewer;
 use super::connections::{Connections, Held};
 use super::event_stream::Admission;
@@ -72,6 +73,6 @@ impl EventStream {
         let seat = Rooms::seat(&self.delivery, self.subject, self.cursor, connections);
         let (delivery, connections_too) = (self.delivery.clone(), connections.clone());
         let viewer = Viewer::new(socket, seat, self, held);
-        connections.spawn(CatchUp::new(viewer, delivery, connections_too).run());
+        connections.spawn(CatchUp::new(viewer, Unsent::default(), delivery, connections_too).run());
     }
 }

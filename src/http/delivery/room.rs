@@ -9,7 +9,7 @@ use std::task::Poll;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::catch_up::CatchUp;
-use super::chunk::Chunk;
+use super::chunk::{self, BYTES, Chunk, FRAMES};
 use super::rooms::{Arrival, Door};
 use super::unsent::Unsent;
 use super::viewer::{Viewer, Wrote};
@@ -19,21 +19,14 @@ use crate::event_log::{Frame, Heard, Subscription};
 use crate::http::connections::Connections;
 use crate::meter::{self, StreamEnd};
 
-/// The most frames that are written together, and about the most bytes: more than a socket takes at once would send all
-/// viewers to catch up.
-const FRAMES: usize = 64;
-const BYTES: usize = 32 * 1024;
-
 /// A reading of the log for those in the room.
 type Reading = Pin<Box<dyn Future<Output = Option<Vec<Frame>>> + Send>>;
 
 /// The task's state.
 pub(super) struct Room {
     viewers: Vec<Viewer>,
-    /// Each viewer has at least what lies up to here.
+    /// Each viewer has what lies up to here; one that has read for itself may have more.
     heard: Seq,
-    /// Whether the subject was over with the last frame that was written.
-    over: bool,
     /// While it runs nothing is heard: the channel keeps it, or says that it could not.
     reading: Option<Reading>,
     live: Subscription,
@@ -59,7 +52,6 @@ impl Room {
         Room {
             viewers: Vec::new(),
             heard: 0,
-            over: false,
             reading: None,
             live,
             door,
@@ -87,12 +79,24 @@ impl Room {
             };
             let wrote = match turn {
                 Turn::Arrived(None) => return,
-                Turn::Arrived(Some(arrivals)) => self.welcome(arrivals),
+                Turn::Arrived(Some(arrivals)) => {
+                    self.welcome(arrivals);
+                    false
+                }
                 Turn::Read(page) => self.take_page(page),
                 Turn::Heard(heard) => self.take(heard),
-                Turn::Silent => self.write_all(&Chunk::of([KEEP_ALIVE].iter())),
-                Turn::Drains => self.drain(),
-                Turn::SomeEnd => self.end_those_due(),
+                Turn::Silent => {
+                    self.keep_alive();
+                    true
+                }
+                Turn::Drains => {
+                    self.drain();
+                    false
+                }
+                Turn::SomeEnd => {
+                    self.end_those(|viewer| viewer.ends.by(Instant::now()));
+                    false
+                }
             };
             if wrote {
                 silence.as_mut().reset(Instant::now() + keep_alive);
@@ -101,22 +105,21 @@ impl Room {
     }
 
     /// Seats those who have everything that the room has; the others go and read what they miss.
-    fn welcome(&mut self, arrivals: Vec<Arrival>) -> bool {
+    fn welcome(&mut self, arrivals: Vec<Arrival>) {
         for Arrival { mut viewer, doubts } in arrivals {
             if viewer.cursor < self.heard || doubts != self.door.doubts() {
-                self.send_out(viewer, Unsent::default(), false);
+                self.send_out(viewer, Unsent::default());
                 continue;
             }
             if self.viewers.is_empty() {
-                (self.heard, self.over, self.reading) = (viewer.cursor, false, None);
+                (self.heard, self.reading) = (viewer.cursor, None);
             }
             if self.draining {
-                viewer.drain(self.delivery.0.drain_spread);
+                viewer.ends.drain(self.delivery.0.drain_spread);
             }
-            self.next_end = self.next_end.into_iter().chain(viewer.ends_at()).min();
+            self.next_end = self.next_end.into_iter().chain(viewer.ends.at()).min();
             self.viewers.push(viewer);
         }
-        false
     }
 
     /// Writes what is heard, together with all that can be heard without waiting.
@@ -142,7 +145,7 @@ impl Room {
             // Those who are catching up may have looked before what is missing was there.
             self.door.doubt();
         }
-        if doubt || self.over {
+        if doubt || frames.last().is_some_and(|last| last.terminal) {
             self.read_on();
         }
         !frames.is_empty()
@@ -159,24 +162,27 @@ impl Room {
 
     fn take_page(&mut self, page: Option<Vec<Frame>>) -> bool {
         self.reading = None;
-        match page {
-            Some(frames) if !frames.is_empty() => {
-                self.write_frames(&frames);
-                self.read_on();
-                return true;
-            }
-            Some(_) if self.over => self.end_all(StreamEnd::Over),
-            Some(_) => {}
-            None => self.end_all(StreamEnd::Failed),
+        let Some(frames) = page else {
+            self.end_those(|_| Some(StreamEnd::Failed));
+            return false;
+        };
+        if frames.is_empty() {
+            // Who has read for itself may know of a retry that this reading came too early for.
+            self.end_those(|viewer| viewer.over.then_some(StreamEnd::Over));
+            return false;
         }
-        false
+        let mut rest = &frames[..];
+        while let Some(portion) = rest.split_off(..chunk::portion(rest)).filter(|portion| !portion.is_empty()) {
+            self.write_frames(portion);
+        }
+        self.read_on();
+        true
     }
 
     /// Writes to each viewer what it does not have of these frames.
     fn write_frames(&mut self, frames: &[Frame]) {
         let Some(last) = frames.last() else { return };
         let (heard, mut written) = (std::mem::replace(&mut self.heard, last.seq), 0);
-        self.over = last.terminal;
         let all = Chunk::of(frames.iter().map(|frame| &frame.bytes));
         let mut place = 0;
         while let Some(viewer) = self.viewers.get_mut(place) {
@@ -184,34 +190,27 @@ impl Room {
                 place += 1;
                 continue;
             }
-            // A viewer may have read further than the room.
-            let missed = &frames[frames.partition_point(|frame| frame.seq <= viewer.cursor)..];
-            let part = match missed.first() {
-                _ if viewer.cursor == heard => Some(all.clone()),
-                Some(first) if first.seq == viewer.cursor + 1 => {
-                    Some(Chunk::of(missed.iter().map(|frame| &frame.bytes)))
+            let part = match missed_by(viewer.cursor, heard, frames) {
+                Some(missed) if missed.len() == frames.len() => all.clone(),
+                Some(missed) => Chunk::of(missed.iter().map(|frame| &frame.bytes)),
+                None => {
+                    let viewer = self.viewers.swap_remove(place);
+                    self.send_out(viewer, Unsent::default());
+                    continue;
                 }
-                // The first of them is several that were merged, of which it has some.
-                _ => None,
             };
-            let Some(part) = part else {
-                let viewer = self.viewers.swap_remove(place);
-                self.send_out(viewer, Unsent::default(), false);
-                continue;
-            };
-            viewer.cursor = last.seq;
+            (viewer.cursor, viewer.over) = (last.seq, last.terminal);
             written += 1;
             self.write_to(&mut place, &part);
         }
         frames.iter().filter_map(|frame| frame.lag).for_each(|lag| meter::delivered(lag, written));
     }
 
-    fn write_all(&mut self, chunk: &Chunk) -> bool {
-        let mut place = 0;
+    fn keep_alive(&mut self) {
+        let (chunk, mut place) = (Chunk::of([KEEP_ALIVE].iter()), 0);
         while place < self.viewers.len() {
-            self.write_to(&mut place, chunk);
+            self.write_to(&mut place, &chunk);
         }
-        true
     }
 
     /// Writes to the viewer at this place, and goes on to the next. One that cannot take it at once leaves.
@@ -220,52 +219,50 @@ impl Room {
             Wrote::All => *place += 1,
             Wrote::Part(rest) => {
                 let viewer = self.viewers.swap_remove(*place);
-                self.send_out(viewer, Unsent::from(rest), self.over);
+                self.send_out(viewer, Unsent::from(rest));
             }
             Wrote::Nothing => drop(self.viewers.swap_remove(*place)),
         }
     }
 
-    fn send_out(&self, viewer: Viewer, unsent: Unsent, over: bool) {
-        let catch_up = CatchUp::new(viewer, self.delivery.clone(), self.connections.clone()).behind(unsent, over);
+    fn send_out(&self, viewer: Viewer, unsent: Unsent) {
+        let catch_up = CatchUp::new(viewer, unsent, self.delivery.clone(), self.connections.clone());
         self.connections.spawn(catch_up.run());
     }
 
-    fn drain(&mut self) -> bool {
+    fn drain(&mut self) {
         self.draining = true;
         let spread = self.delivery.0.drain_spread;
-        self.viewers.iter_mut().for_each(|viewer| viewer.drain(spread));
+        self.viewers.iter_mut().for_each(|viewer| viewer.ends.drain(spread));
         self.note_next_end();
-        false
     }
 
-    fn end_those_due(&mut self) -> bool {
-        let now = Instant::now();
+    /// Ends the streams for which there is a reason.
+    fn end_those(&mut self, why: impl Fn(&Viewer) -> Option<StreamEnd>) {
         let mut place = 0;
         while let Some(viewer) = self.viewers.get(place) {
-            match viewer.must_end(now) {
-                Some(end) => self.end(place, end),
+            match why(viewer) {
+                Some(end) => {
+                    let viewer = self.viewers.swap_remove(place);
+                    self.connections.spawn(viewer.end(Unsent::default(), end, self.connections.stall_limit));
+                }
                 None => place += 1,
             }
         }
         self.note_next_end();
-        false
     }
 
     fn note_next_end(&mut self) {
-        self.next_end = self.viewers.iter().filter_map(Viewer::ends_at).min();
+        self.next_end = self.viewers.iter().filter_map(|viewer| viewer.ends.at()).min();
     }
+}
 
-    fn end_all(&mut self, end: StreamEnd) {
-        while !self.viewers.is_empty() {
-            self.end(self.viewers.len() - 1, end);
-        }
-    }
-
-    fn end(&mut self, place: usize, end: StreamEnd) {
-        let viewer = self.viewers.swap_remove(place);
-        self.connections.spawn(viewer.end(Unsent::default(), end, self.connections.stall_limit));
-    }
+/// What a viewer at `cursor` misses of frames that follow `heard`; nothing if they cannot tell, because the first of it is
+/// in a frame of several deltas of which the viewer has some.
+fn missed_by(cursor: Seq, heard: Seq, frames: &[Frame]) -> Option<&[Frame]> {
+    let had = frames.partition_point(|frame| frame.seq <= cursor);
+    let reached = had.checked_sub(1).map_or(heard, |last| frames[last].seq);
+    (reached == cursor).then(|| &frames[had..])
 }
 
 impl Drop for Room {
@@ -287,7 +284,7 @@ async fn departures(viewers: &mut Vec<Viewer>) {
     poll_fn(|cx| {
         let before = viewers.len();
         let mut place = 0;
-        while let Some(viewer) = viewers.get(place) {
+        while let Some(viewer) = viewers.get_mut(place) {
             match viewer.poll_gone(cx) {
                 Poll::Ready(()) => drop(viewers.swap_remove(place)),
                 Poll::Pending => place += 1,
@@ -296,4 +293,26 @@ async fn departures(viewers: &mut Vec<Viewer>) {
         if viewers.len() < before { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn frames(seqs: &[Seq]) -> Vec<Frame> {
+        let frame = |seq: &Seq| Frame { seq: *seq, bytes: Bytes::new(), terminal: false, lag: None };
+        seqs.iter().map(frame).collect()
+    }
+
+    #[test]
+    fn a_viewer_is_sent_what_follows_its_cursor_if_frames_can_tell() {
+        let live = frames(&[11, 12, 13]);
+        let missed = |cursor, frames| missed_by(cursor, 10, frames).map(|missed| missed.len());
+        assert_eq!([10, 11, 12].map(|cursor| missed(cursor, &live)), [Some(3), Some(2), Some(1)]);
+        // Deltas 11 to 13 in one frame, and 14.
+        let joined = frames(&[13, 14]);
+        assert_eq!([10, 11, 12, 13].map(|cursor| missed(cursor, &joined)), [Some(2), None, None, Some(1)]);
+    }
 }

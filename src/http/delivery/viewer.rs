@@ -3,12 +3,14 @@
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
+use std::net::Shutdown;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use rand::RngExt;
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
@@ -22,17 +24,26 @@ use crate::http::event_stream::{self, Admission};
 use crate::http::socket;
 use crate::meter::{OpenStream, StreamEnd};
 
-/// What a client sends on a stream is read in pieces of this size and forgotten.
-const IGNORED: usize = 512;
+/// What a client sends on a stream is read in pieces of this size and forgotten; one that sends more than the limit is cut.
+const PIECE: usize = 4096;
+const IGNORED_LIMIT: usize = 128 * 1024;
+
+/// A client that still sends when its stream has ended is listened to for so long: to close with bytes unread would reset
+/// the connection, and the end could get lost.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Whoever follows a stream.
 pub(super) struct Viewer {
     socket: TcpStream,
     /// Up to here it has everything, or it is being written.
     pub(super) cursor: Seq,
+    /// Whether its subject was over with the event at its cursor.
+    pub(super) over: bool,
     chunked: bool,
     /// When the stream must end whatever happens, and why.
-    ends: Option<(Instant, StreamEnd)>,
+    pub(super) ends: Ends,
+    /// Bytes that its client has sent on the stream.
+    ignored: usize,
     counted: OpenStream,
     pub(super) seat: Seat,
     _admission: Admission,
@@ -51,9 +62,10 @@ pub(super) enum Wrote {
 impl Viewer {
     pub(super) fn new(socket: TcpStream, seat: Seat, stream: EventStream, held: Held) -> Viewer {
         let EventStream { subject, cursor, admission, chunked, .. } = stream;
-        let ends = admission.until.and_then(instant).map(|at| (at, StreamEnd::Expired));
+        let ends = Ends(admission.until.and_then(instant).map(|at| (at, StreamEnd::Expired)));
         let counted = OpenStream::open(subject.into());
-        Viewer { socket, cursor, chunked, ends, counted, seat, _admission: admission, _held: held }
+        let (over, ignored) = (false, 0);
+        Viewer { socket, cursor, over, chunked, ends, ignored, counted, seat, _admission: admission, _held: held }
     }
 
     /// Writes as much as the socket takes at once.
@@ -95,21 +107,21 @@ impl Viewer {
         Ok(())
     }
 
-    /// Returns when the client has closed the connection or it broke. What a client sends is ignored.
-    pub(super) async fn gone(&self) {
+    /// Returns when the client has closed the connection, it broke, or the client sends without end.
+    pub(super) async fn gone(&mut self) {
         poll_fn(|cx| self.poll_gone(cx)).await;
     }
 
-    pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut ignored = [0; IGNORED];
+    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.socket.poll_read_ready(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(())) => {}
             }
-            match self.socket.try_read(&mut ignored) {
+            match self.ignore() {
                 Ok(0) => return Poll::Ready(()),
+                Ok(_) if self.ignored > IGNORED_LIMIT => return Poll::Ready(()),
                 Ok(_) => {
                     // The others have their turn before the rest of it.
                     cx.waker().wake_by_ref();
@@ -121,22 +133,11 @@ impl Viewer {
         }
     }
 
-    /// When the stream must end.
-    pub(super) fn ends_at(&self) -> Option<Instant> {
-        self.ends.map(|(at, _)| at)
-    }
-
-    /// Why it must end now, if it must.
-    pub(super) fn must_end(&self, now: Instant) -> Option<StreamEnd> {
-        self.ends.filter(|(at, _)| *at <= now).map(|(_, end)| end)
-    }
-
-    /// The process drains: the stream ends within `spread`, so that not all come back at once.
-    pub(super) fn drain(&mut self, spread: Duration) {
-        let at = Instant::now() + spread.mul_f64(rand::rng().random_range(0.0..=1.0));
-        if self.ends.is_none_or(|(ends, end)| end != StreamEnd::Drained && at < ends) {
-            self.ends = Some((at, StreamEnd::Drained));
-        }
+    /// Reads what the client has sent, if it has.
+    fn ignore(&mut self) -> io::Result<usize> {
+        let read = self.socket.try_read(&mut [0; PIECE])?;
+        self.ignored += read;
+        Ok(read)
     }
 
     /// Ends the stream properly, behind what it was still to be sent. Where its subject goes on, the client is told when to
@@ -148,7 +149,33 @@ impl Viewer {
         }
         unsent.push(chunk::end(self.chunked));
         // Whoever has gone needs no end.
-        let _ = self.write(&mut unsent, stall_limit).await;
+        if self.write(&mut unsent, stall_limit).await.is_ok() && matches!(self.ignore(), Ok(1..)) {
+            let _ = SockRef::from(&self.socket).shutdown(Shutdown::Write);
+            let _ = timeout(LINGER, self.gone()).await;
+        }
+    }
+}
+
+/// When a stream must end whatever happens, and why.
+#[derive(Clone, Copy)]
+pub(super) struct Ends(Option<(Instant, StreamEnd)>);
+
+impl Ends {
+    pub(super) fn at(self) -> Option<Instant> {
+        self.0.map(|(at, _)| at)
+    }
+
+    /// Why it must end by then, if it must.
+    pub(super) fn by(self, now: Instant) -> Option<StreamEnd> {
+        self.0.filter(|(at, _)| *at <= now).map(|(_, end)| end)
+    }
+
+    /// The process drains: the stream ends within `spread`, so that not all come back at once.
+    pub(super) fn drain(&mut self, spread: Duration) {
+        let at = Instant::now() + spread.mul_f64(rand::rng().random_range(0.0..=1.0));
+        if self.0.is_none_or(|(ends, end)| end != StreamEnd::Drained && at < ends) {
+            self.0 = Some((at, StreamEnd::Drained));
+        }
     }
 }
 
