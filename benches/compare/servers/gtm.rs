@@ -43,11 +43,9 @@ impl Gtm {
         let gtm = Gtm { address: listener.local_addr()?, calls: Arc::default(), size };
         let calls = Arc::clone(&gtm.calls);
         std::thread::spawn(move || {
-            for connection in listener.incoming() {
-                // A call that cannot be answered is a job that never runs, which `wait_for` tells.
-                if let Ok(connection) = connection {
-                    let _ = calls.take(connection);
-                }
+            // A call that cannot be answered is a job that never runs, which `wait_for` tells.
+            for connection in listener.incoming().flatten() {
+                let _ = calls.take(connection);
             }
         });
         Ok(gtm)
