@@ -6,9 +6,10 @@
 
 # Alpine's target is musl, so that what is built needs no C library beside it.
 FROM rust:1.95-alpine AS build
-RUN apk add --no-cache musl-dev=~1.2
+RUN apk add --no-cache make=~4.4 musl-dev=~1.2
 WORKDIR /build
 # The dependencies first, with stand-ins for our own sources: this layer is kept until Cargo.lock changes.
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
     && echo 'fn main() {}' >src/main.rs \

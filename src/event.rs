@@ -6,11 +6,15 @@ use std::str::FromStr;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::job::{BrandId, Job, JobId, JobStatus, UnknownName};
+
+mod deltas;
+
+pub use deltas::{is_delta, merge_deltas};
 
 /// An event's position in its job, from 1; 0 stands before the first. A cursor is the last seq that a reader has.
 pub type Seq = i64;
@@ -76,71 +80,6 @@ impl Event {
     /// The bytes of the event in the subject's `text/event-stream`.
     pub fn frame(&self, subject: Subject) -> String {
         format!("id: {}\nevent: {}\ndata: {}\n\n", self.position(subject), self.name, self.data)
-    }
-}
-
-/// Joins neighbouring deltas of one step and attempt of a job into the last of them, so that a late reader is not sent
-/// thousands of pieces. All other events pass unchanged.
-pub fn merge_deltas(events: Vec<Event>) -> Vec<Event> {
-    let mut merged: Vec<Event> = Vec::with_capacity(events.len());
-    let mut open: Option<OpenDelta> = None;
-    for event in events {
-        let Some(delta) = OpenDelta::read(&event) else {
-            open = close(open, &mut merged);
-            merged.push(event);
-            continue;
-        };
-        open = match open {
-            Some(previous) if previous.belongs_with(&delta) => Some(previous.followed_by(delta)),
-            previous => {
-                close(previous, &mut merged);
-                Some(delta)
-            }
-        };
-    }
-    close(open, &mut merged);
-    merged
-}
-
-fn close(open: Option<OpenDelta>, merged: &mut Vec<Event>) -> Option<OpenDelta> {
-    if let Some(delta) = open {
-        merged.push(delta.into_event());
-    }
-    None
-}
-
-/// A delta that may still grow.
-struct OpenDelta {
-    event: Event,
-    data: Map<String, Value>,
-    text: String,
-    grown: bool,
-}
-
-impl OpenDelta {
-    fn read(event: &Event) -> Option<OpenDelta> {
-        if event.name != EventName::Delta {
-            return None;
-        }
-        let data: Map<String, Value> = serde_json::from_str(&event.data).ok()?;
-        let text = data.get("text")?.as_str()?.to_owned();
-        Some(OpenDelta { event: event.clone(), data, text, grown: false })
-    }
-
-    fn belongs_with(&self, next: &OpenDelta) -> bool {
-        ["job_id", "step", "attempt"].iter().all(|key| self.data.get(*key) == next.data.get(*key))
-    }
-
-    fn followed_by(self, next: OpenDelta) -> OpenDelta {
-        OpenDelta { text: self.text + &next.text, grown: true, ..next }
-    }
-
-    fn into_event(mut self) -> Event {
-        if self.grown {
-            self.data.insert("text".to_owned(), Value::String(self.text));
-            self.event.data = Value::Object(self.data).to_string();
-        }
-        self.event
     }
 }
 
@@ -339,10 +278,6 @@ mod tests {
         event(seq, step, EventDetail::Delta { text: text.to_owned() })
     }
 
-    fn text(event: &Event) -> Value {
-        serde_json::from_str::<Value>(&event.data).unwrap()["text"].clone()
-    }
-
     #[test]
     fn a_frame_is_three_lines_and_a_blank_one_whatever_the_text() {
         let mut delta = delta(7, 1, "a\nb\r\n\u{2028}c\n\ndata: x");
@@ -352,26 +287,5 @@ mod tests {
         assert!(frame.starts_with("id: 7\nevent: delta\ndata: {"));
         assert_eq!(frame.matches(['\n', '\r']).count(), 4, "{frame:?}");
         assert!(frame.ends_with("}\n\n"));
-    }
-
-    #[test]
-    fn neighbouring_deltas_of_a_step_become_the_last_of_them() {
-        let progress = event(4, 2, EventDetail::Progress { detail: json!({}) });
-        let events = vec![delta(2, 2, "a"), delta(3, 2, "b"), progress.clone(), delta(5, 2, "c"), delta(6, 3, "d")];
-        let merged = merge_deltas(events);
-        assert_eq!(merged.iter().map(|event| event.seq).collect::<Vec<_>>(), [3, 4, 5, 6]);
-        assert_eq!(text(&merged[0]), "ab");
-        assert_eq!(merged[1], progress);
-        assert_eq!(serde_json::from_str::<Value>(&merged[0].data).unwrap()["seq"], 3);
-    }
-
-    #[test]
-    fn deltas_of_two_jobs_stay_apart() {
-        let of_another = |seq, text: &str| {
-            let another = Job { id: JobId::new(), last_seq: seq, step: 2, ..job() };
-            Event::new(&another, DateTime::UNIX_EPOCH, &EventDetail::Delta { text: text.to_owned() })
-        };
-        let events = vec![delta(2, 2, "a"), of_another(2, "x"), delta(3, 2, "b")];
-        assert_eq!(merge_deltas(events.clone()), events);
     }
 }

@@ -24,10 +24,11 @@ const DEFAULT_LOGS: &str = "info,sqlx=error";
 /// The exit code of `jobcast migrate --dry-run` where there is something to do.
 const SOMETHING_TO_DO: u8 = 3;
 
-/// The static binary's allocator: musl's own makes all threads take turns.
-#[cfg(target_env = "musl")]
+/// Idle streams take half the memory that they take with glibc's allocator, and musl's makes all threads take turns. Its
+/// settings are in `.cargo/config.toml`.
+#[cfg(unix)]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -23,11 +23,13 @@ mod estimate;
 mod gauges;
 mod lease;
 mod sweeper;
+mod views;
 mod webhooks;
 mod worker;
 
 use estimate::Estimates;
 use lease::HeldLeases;
+use views::Views;
 
 pub use webhooks::{DELAYS as WEBHOOK_DELAYS, Webhooks};
 
@@ -78,6 +80,9 @@ struct Shared {
     /// The attempts under way in this process.
     held: HeldLeases,
     estimates: Estimates,
+    /// What the first frames of streams show.
+    job_views: Views<JobView>,
+    brand_views: Views<BrandView>,
     /// What webhooks are called with; without it no job may have one.
     webhooks: Option<Webhooks>,
     /// Notified when there may be a job to claim.
@@ -123,7 +128,7 @@ pub struct Started {
 }
 
 /// A job and what it will probably take.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct JobView {
     /// The job.
     pub job: Job,
@@ -136,7 +141,7 @@ pub struct JobView {
 }
 
 /// A brand's stream and its newest jobs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct BrandView {
     /// The brand.
     pub brand_id: BrandId,
@@ -159,7 +164,7 @@ pub struct JobTypeView {
 }
 
 /// Why a command or a question was not answered.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum EngineError {
     /// A value in the input is wrong.
     #[error(transparent)]
@@ -218,6 +223,8 @@ impl Engine {
             event_log,
             registry,
             held: HeldLeases::default(),
+            job_views: Views::default(),
+            brand_views: Views::default(),
             webhooks: webhooks.clone(),
             wake: Notify::new(),
             webhook_due: Notify::new(),

@@ -16,6 +16,10 @@ const REMEMBERED: usize = 16_384;
 /// An announcement of nothing is made after this much silence, so that listeners can tell silence from a dead connection.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
+/// The pause after an announcement of changed jobs. Under load it makes one of many, which saves the database and all who
+/// listen as many transactions; after a pause in the changes nothing waits for it.
+const PAUSE: Duration = Duration::from_millis(3);
+
 /// A cheap handle to what is to be announced.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Announcements {
@@ -47,6 +51,9 @@ impl Announcements {
             let changed: Vec<_> = changed.into_iter().collect();
             if let Err(error) = store.announce(&changed).await {
                 tracing::debug!(%error, jobs = changed.len(), "could not announce changed jobs; other instances poll");
+            }
+            if !changed.is_empty() {
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }

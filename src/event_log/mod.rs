@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -14,12 +15,14 @@ use crate::write::{Refusal, Write};
 
 mod announce;
 mod follow;
+mod read;
 mod relay;
+pub(crate) mod shared_read;
 mod writer;
 
 use announce::Announcements;
 
-pub use crate::hub::Frame;
+pub use crate::hub::{Frame, Heard, Subscription};
 
 /// How many appends may wait for the writer; beyond it an append waits for its turn within its own patience.
 const WAITING_APPENDS: usize = 8192;
@@ -33,6 +36,7 @@ pub struct EventLog {
     store: Arc<dyn Store>,
     hub: Hub,
     commands: mpsc::Sender<writer::Command>,
+    reads: read::Reads,
 }
 
 /// The log's tasks; dropping them ends the exchange with other instances.
@@ -65,7 +69,7 @@ impl EventLog {
             exchange.spawn(relay::Relay::new(store.clone(), hub.clone()).run());
         }
         let tasks = EventLogTasks { writer: tokio::spawn(writer.run()), _exchange: exchange };
-        (EventLog { store, hub, commands }, tasks)
+        (EventLog { store, hub, commands, reads: read::Reads::default() }, tasks)
     }
 
     /// Makes a write durable together with all others that wait, then shows its events to whoever watches.
@@ -78,9 +82,32 @@ impl EventLog {
     /// committed.
     pub async fn append(&self, write: Write, patience: Duration) -> Result<Committed, AppendError> {
         let deadline = Instant::now() + patience;
+        let answer = self.send_append(write, deadline).await?;
+        await_answer(answer, deadline).await?
+    }
+
+    /// [`EventLog::append`] of several writes in their order, each with its own outcome. None waits for the one before, so
+    /// that they can become durable together.
+    pub async fn append_all(&self, writes: Vec<Write>, patience: Duration) -> Vec<Result<Committed, AppendError>> {
+        let deadline = Instant::now() + patience;
+        let mut sent = Vec::with_capacity(writes.len());
+        for write in writes {
+            sent.push(self.send_append(write, deadline).await);
+        }
+        let mut outcomes = Vec::with_capacity(sent.len());
+        for answer in sent {
+            outcomes.push(match answer {
+                Ok(answer) => await_answer(answer, deadline).await.map_err(AppendError::from).flatten(),
+                Err(error) => Err(error.into()),
+            });
+        }
+        outcomes
+    }
+
+    async fn send_append(&self, write: Write, deadline: Instant) -> Result<writer::Answer, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.send(writer::Command::Append { write, deadline, reply }, deadline).await?;
-        await_answer(answer, deadline).await?
+        Ok(answer)
     }
 
     /// Takes due jobs for their next attempt and shows that they have started.
@@ -96,6 +123,11 @@ impl EventLog {
     }
 
     async fn send(&self, command: writer::Command, deadline: Instant) -> Result<(), StoreError> {
+        // Nearly always there is room, and then no timer is needed.
+        let command = match self.commands.try_send(command) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(command) | TrySendError::Closed(command)) => command,
+        };
         match tokio::time::timeout_at(deadline, self.commands.send(command)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(StoreError::Unavailable("the event log has stopped".to_owned())),

@@ -13,6 +13,7 @@ use super::PAGE;
 use super::writer::render;
 use crate::event::{Seq, Subject};
 use crate::hub::Hub;
+use crate::meter::{self, LearntBy};
 use crate::store::{Notice, Store};
 
 /// How often everything that is watched is looked at, while announcements are heard and while they are not.
@@ -25,11 +26,6 @@ const SUBJECTS: usize = 256;
 
 /// The pause after a read that failed.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// Whether this instance hears the others: 1, or 0 while it polls.
-const HEARS: &str = "jobcast_listener_connected";
-/// Events that other instances committed and that viewers here were shown, by how this instance learnt of them.
-const RELAYED: &str = "jobcast_relayed_events_total";
 
 pub(super) struct Relay {
     store: Arc<dyn Store>,
@@ -45,7 +41,7 @@ impl Relay {
 
     /// Relays until it is dropped.
     pub(super) async fn run(mut self) {
-        metrics::gauge!(HEARS).set(0.0);
+        meter::hears_others(false);
         let mut notices = self.store.notices().ready_chunks(NOTICES);
         let mut poll = tokio::time::interval(POLL_WHILE_DEAF);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -59,7 +55,7 @@ impl Relay {
                 },
                 _ = poll.tick() => {
                     if !self.hears || polled.elapsed() >= POLL {
-                        self.refresh(self.hub.watched(), "poll").await;
+                        self.refresh(self.hub.watched(), LearntBy::Poll).await;
                         polled = Instant::now();
                     }
                 }
@@ -84,7 +80,7 @@ impl Relay {
             }
         }
         let watched = changed.into_iter().filter(|subject| self.hub.is_watched(*subject)).collect();
-        self.refresh(watched, "notice").await;
+        self.refresh(watched, LearntBy::Notice).await;
     }
 
     fn hears_now(&mut self, hears: bool) {
@@ -92,7 +88,7 @@ impl Relay {
             return;
         }
         self.hears = hears;
-        metrics::gauge!(HEARS).set(if hears { 1.0 } else { 0.0 });
+        meter::hears_others(hears);
         if hears {
             tracing::info!("hearing the commits of other instances");
         } else {
@@ -104,7 +100,7 @@ impl Relay {
     }
 
     /// Publishes what the store has of these subjects beyond what was shown here.
-    async fn refresh(&self, subjects: Vec<Subject>, learnt_by: &'static str) {
+    async fn refresh(&self, subjects: Vec<Subject>, learnt_by: LearntBy) {
         for subjects in subjects.chunks(SUBJECTS) {
             let after: Vec<(Subject, Seq)> =
                 subjects.iter().filter_map(|subject| Some((*subject, self.hub.reached(*subject)?))).collect();
@@ -113,7 +109,7 @@ impl Relay {
             }
             match self.store.news(&after, PAGE).await {
                 Ok(news) => news.into_iter().for_each(|(subject, events)| {
-                    metrics::counter!(RELAYED, "learnt_by" => learnt_by).increment(events.len() as u64);
+                    meter::relayed(learnt_by, events.len());
                     if events.len() >= PAGE as usize {
                         // More than a channel holds: its readers fetch it, each at its own pace.
                         return self.hub.publish_doubt(subject);

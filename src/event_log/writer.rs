@@ -1,10 +1,12 @@
 //! The writer task: takes every append that is waiting, commits them in one transaction, then publishes.
 //! Must not wait for company: an idle log commits a lone append at once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -21,12 +23,18 @@ use crate::write::{Action, Refusal, Report, Write};
 /// The most writes in one transaction, so that the first of them does not wait long for the last.
 const BATCH: usize = 2048;
 
+/// How many turns others are given before a batch begins, if the last one was of several.
+const TURNS: usize = 4;
+
 /// The pauses between tries while the database does not answer.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the release of jobs that nobody took is tried; after that their leases run out.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The outcome of an append, when there is one.
+pub(super) type Answer = oneshot::Receiver<Result<Committed, AppendError>>;
 
 pub(super) enum Command {
     Append { write: Write, deadline: Instant, reply: oneshot::Sender<Result<Committed, AppendError>> },
@@ -59,7 +67,12 @@ impl Writer {
 
     pub(super) async fn run(mut self) {
         let mut commands = Vec::with_capacity(BATCH);
+        let mut had_company = false;
         while self.waiting.recv_many(&mut commands, BATCH).await > 0 {
+            if had_company {
+                self.gather(&mut commands).await;
+            }
+            had_company = commands.len() > 1;
             let mut writes = Vec::with_capacity(commands.len());
             let mut waiting = Vec::with_capacity(commands.len());
             let mut claims = Vec::new();
@@ -72,7 +85,7 @@ impl Writer {
                     Command::Claim { claim, reply } => claims.push((claim, reply)),
                 }
             }
-            self.commit(writes, waiting).await;
+            self.commit_in_parts(writes, waiting).await;
             for (claim, reply) in claims {
                 self.claim(claim, reply).await;
             }
@@ -80,6 +93,36 @@ impl Writer {
             // be made for the first of them alone.
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Lets others have a turn, a few times, as long as more of them have something to say: those of the last batch come
+    /// back one after another, on all threads.
+    async fn gather(&mut self, commands: &mut Vec<Command>) {
+        for _ in 0..TURNS {
+            let before = commands.len();
+            tokio::task::yield_now().await;
+            while commands.len() < BATCH
+                && let Ok(command) = self.waiting.try_recv()
+            {
+                commands.push(command);
+            }
+            if commands.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Commits the batch in as many transactions as the store asks for, all of them at once. The next batch waits for
+    /// them all, so that the writes of one job are never in two transactions at the same time.
+    async fn commit_in_parts(&self, writes: Vec<Write>, waiting: Vec<Waiting>) {
+        let numbers = self.store.parts(&writes);
+        let mut parts: BTreeMap<usize, (Vec<Write>, Vec<Waiting>)> = BTreeMap::new();
+        for (number, (write, waiting)) in numbers.into_iter().zip(writes.into_iter().zip(waiting)) {
+            let part = parts.entry(number).or_default();
+            part.0.push(write);
+            part.1.push(waiting);
+        }
+        join_all(parts.into_values().map(|(writes, waiting)| self.commit(writes, waiting))).await;
     }
 
     /// Commits the batch. If the answer is lost the same batch is committed again, under the same id, which does not
@@ -231,6 +274,7 @@ impl Writer {
 
 /// The frame that all subscribers of the event write.
 pub(super) fn render(event: &Event, subject: Subject) -> Frame {
-    let (seq, bytes) = (event.position(subject), Bytes::from(event.frame(subject)));
+    // Without spare room: it may be kept for a while.
+    let (seq, bytes) = (event.position(subject), Bytes::from(event.frame(subject).into_bytes().into_boxed_slice()));
     Frame { seq, bytes, terminal: event.ends(subject), lag: None }
 }

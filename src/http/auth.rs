@@ -2,6 +2,7 @@
 //! Must not answer about another tenant's job or brand otherwise than about one that does not exist.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -74,6 +75,23 @@ pub(super) async fn job_for(caller: &Caller, api: &Api, id: JobId) -> Result<Job
     let about = ApiError::about(id);
     let view = api.engine.job(id).await.map_err(&about)?;
     if caller.sees_job(&view.job) { Ok(view) } else { Err(about(EngineError::Refused(Refusal::NotFound))) }
+}
+
+/// The same for the first frame of the job's stream, where a view that is a moment old serves as well if it `will_do` and
+/// shows the caller the job.
+pub(super) async fn job_to_watch(
+    caller: &Caller,
+    api: &Api,
+    id: JobId,
+    will_do: impl FnOnce(&JobView) -> bool,
+) -> Result<JobView, ApiError> {
+    let about = ApiError::about(id);
+    let view = api.engine.job_to_watch(id, |view| caller.sees_job(&view.job) && will_do(view)).await.map_err(&about)?;
+    if caller.sees_job(&view.job) {
+        Ok(Arc::unwrap_or_clone(view))
+    } else {
+        Err(about(EngineError::Refused(Refusal::NotFound)))
+    }
 }
 
 /// Refuses a caller for whom this job is not there, before anything is done to it.

@@ -1,28 +1,28 @@
 //! A `text/event-stream` of a job or a brand: the first frame, then whatever the event log has after the reader's cursor.
 //! Must not buffer for a reader or spawn a task for one.
 
-use std::pin::pin;
+use std::convert::Infallible;
 
-use async_stream::stream;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt};
 use rand::RngExt;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Watches;
+use super::delivery::{EventStream, Handover, Leaving};
 use super::error::ApiError;
 use super::query::Parameters;
 use super::shares::Place;
 use crate::event::{Seq, Subject};
-use crate::meter::{self, OpenStream, StreamEnd, StreamRefusal};
+use crate::meter::{self, StreamRefusal};
 
 /// How long a browser waits before it comes back, in milliseconds; varied by a fifth either way, so that readers that
 /// were cut off together do not come back together.
@@ -34,9 +34,6 @@ const LAST_RETRY_MILLISECONDS: std::ops::RangeInclusive<u32> = 500..=4000;
 /// Where a reader that comes back says what it has (WHATWG HTML, section 9.2).
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// A comment that shows proxies and watchdogs that the stream lives.
-const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
-
 /// Opens the stream behind its `sync` frame, for as long as the caller's token is good. While the process drains the stream
 /// ends at once.
 ///
@@ -45,6 +42,7 @@ const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
 pub(super) fn open(
     api: Api,
     watches: Watches,
+    line: Line,
     subject: Subject,
     cursor: Seq,
     sync: &impl Serialize,
@@ -60,13 +58,32 @@ pub(super) fn open(
             StreamRefusal::Address | StreamRefusal::Token => ApiError::TooManyOfClient { limit: api.shares.limit },
         }
     })?;
-    Ok(event_stream(Body::from_stream(frames(api, subject, cursor, first, admission))))
+    let stream = EventStream { delivery: api.delivery, subject, cursor, admission, chunked: line.chunked };
+    let mut response = event_stream(Body::new(Leaving::after(first, stream, line.handover)));
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    Ok(response)
+}
+
+/// The connection that a stream was asked for on.
+pub(super) struct Line {
+    handover: Handover,
+    /// HTTP/1.0 knows no chunks (RFC 9112, section 7.1).
+    chunked: bool,
+}
+
+impl<S: Sync> FromRequestParts<S> for Line {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Line, Infallible> {
+        let handover = parts.extensions.get::<Handover>().cloned().unwrap_or_default();
+        Ok(Line { handover, chunked: parts.version >= Version::HTTP_11 })
+    }
 }
 
 /// What a stream holds until its reader is gone.
-struct Admission {
+pub(super) struct Admission {
     /// The token that opened it is good until then.
-    until: Option<DateTime<Utc>>,
+    pub(super) until: Option<DateTime<Utc>>,
     _permit: OwnedSemaphorePermit,
     _place: Place,
 }
@@ -133,78 +150,6 @@ pub(super) enum Resume {
     Reset,
 }
 
-/// The bytes of a stream.
-fn frames(
-    api: Api,
-    subject: Subject,
-    cursor: Seq,
-    first: Bytes,
-    admission: Admission,
-) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> + Send {
-    let last = last_frame();
-    stream! {
-        // All of it, not only the part that is read below: its places are held until the stream is dropped.
-        let admission = admission;
-        let mut counted = OpenStream::open(subject.into());
-        let mut over = false;
-        yield Ok(first);
-        let keep_alive = api.settings.keep_alive;
-        let mut events = pin!(api.engine.event_log().follow(subject, cursor));
-        let mut silence = pin!(tokio::time::sleep(keep_alive));
-        let mut must_end = pin!(must_end(&api, admission.until));
-        loop {
-            tokio::select! {
-                event = events.next() => match event {
-                    Some(frame) => {
-                        silence.as_mut().reset(Instant::now() + keep_alive);
-                        over = frame.terminal;
-                        if let Some(lag) = frame.lag {
-                            meter::delivered(lag);
-                        }
-                        yield Ok(frame.bytes);
-                    }
-                    None => {
-                        counted.ends(if over { StreamEnd::Over } else { StreamEnd::Failed });
-                        return;
-                    }
-                },
-                () = &mut silence => {
-                    silence.as_mut().reset(Instant::now() + keep_alive);
-                    yield Ok(KEEP_ALIVE);
-                }
-                end = &mut must_end => {
-                    counted.ends(end);
-                    yield Ok(last);
-                    return;
-                }
-            }
-        }
-    }
-}
-
-/// Returns when the process drains or the reader's token is no longer good.
-async fn must_end(api: &Api, until: Option<DateTime<Utc>>) -> StreamEnd {
-    tokio::select! {
-        () = drained(api) => StreamEnd::Drained,
-        () = passed(until) => StreamEnd::Expired,
-    }
-}
-
-/// Returns at that time, at once if it is over. One that lies beyond all clocks never comes.
-async fn passed(time: Option<DateTime<Utc>>) {
-    match time {
-        None => std::future::pending().await,
-        Some(time) => tokio::time::sleep((time - Utc::now()).to_std().unwrap_or_default()).await,
-    }
-}
-
-/// Returns some time after the process began to drain, spread so that readers do not all come back at once.
-async fn drained(api: &Api) {
-    api.engine.draining().cancelled_owned().await;
-    let spread = api.settings.drain_spread.mul_f64(rand::rng().random_range(0.0..=1.0));
-    tokio::time::sleep(spread).await;
-}
-
 fn first_frame(cursor: Seq, sync: &impl Serialize) -> Bytes {
     let fifth = RETRY_MILLISECONDS / 5;
     let retry = rand::rng().random_range(RETRY_MILLISECONDS - fifth..=RETRY_MILLISECONDS + fifth);
@@ -219,7 +164,7 @@ pub(super) fn sync_frame(retry: u32, cursor: Seq, sync: &impl Serialize) -> Stri
 
 /// The last frame of a stream that ends before its subject does: when to come back, to another instance or with another
 /// token.
-fn last_frame() -> Bytes {
+pub(super) fn last_frame() -> Bytes {
     Bytes::from(format!("retry: {}\n\n", rand::rng().random_range(LAST_RETRY_MILLISECONDS)))
 }
 

@@ -16,8 +16,10 @@ mod auth;
 mod body;
 mod client;
 mod condition;
+mod connections;
 mod cors;
 mod dashboard;
+mod delivery;
 mod error;
 mod error_body;
 mod event_stream;
@@ -35,6 +37,7 @@ mod start_rate;
 mod wire;
 
 pub use client::Proxy;
+use delivery::Delivery;
 use openapi::Document;
 pub use serve::{ServeSettings, serve};
 use shares::Shares;
@@ -46,6 +49,7 @@ pub struct Api {
     engine: Engine,
     settings: Arc<ApiSettings>,
     streams: OpenStreams,
+    delivery: Delivery,
     shares: Shares,
     start_rate: StartRate,
     document: Document,
@@ -102,7 +106,9 @@ pub fn router(engine: Engine, settings: ApiSettings) -> (Router, OpenStreams) {
     let start_rate = StartRate::up_to(settings.max_starts_per_minute);
     let document = Document::of(&settings);
     let settings = Arc::new(settings);
-    let router = routes(Api { engine, settings, streams: streams.clone(), shares, start_rate, document });
+    let delivery =
+        Delivery::new(engine.event_log().clone(), settings.keep_alive, engine.draining(), settings.drain_spread);
+    let router = routes(Api { engine, settings, streams: streams.clone(), delivery, shares, start_rate, document });
     (router, streams)
 }
 

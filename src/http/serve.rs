@@ -2,9 +2,12 @@
 //! `axum::serve`, cuts slow heads and clients that stop reading, and bounds how many connections there are.
 //! Must not know any route.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,14 +21,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::client::{Client, Peer};
+use super::connections::{Connections, Held};
+use super::delivery::Handover;
 use super::error::ApiError;
 use super::shares::Shares;
 use super::socket::Socket;
-use crate::meter::{self, OpenConnection};
+use crate::meter;
 
 /// The pause after a failed accept: it fails again at once while no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -75,23 +79,16 @@ impl Default for ServeSettings {
 
 /// Serves until `stop`; all connections that are still open then are cut.
 pub async fn serve(listener: TcpListener, router: Router, settings: ServeSettings, stop: CancellationToken) {
-    let connections = TaskTracker::new();
-    let accepting = accept(listener, router, settings, connections.clone(), stop.clone());
+    let connections = Connections::until(stop.clone(), settings.stall_limit);
+    let accepting = accept(listener, router, settings, connections.clone());
     tokio::select! {
         () = accepting => {}
         () = stop.cancelled() => {}
     }
-    connections.close();
-    connections.wait().await;
+    connections.finish().await;
 }
 
-async fn accept(
-    listener: TcpListener,
-    router: Router,
-    settings: ServeSettings,
-    connections: TaskTracker,
-    stop: CancellationToken,
-) {
+async fn accept(listener: TcpListener, router: Router, settings: ServeSettings, connections: Connections) {
     let places = Arc::new(Semaphore::new(settings.max_connections));
     let shares = Shares::up_to(settings.max_connections_per_address);
     let refusals = Arc::new(Semaphore::new(REFUSALS));
@@ -119,15 +116,8 @@ async fn accept(
             }
             continue;
         };
-        let connection = serve_connection(stream, peer, router.clone(), settings);
-        let stop = stop.clone();
-        connections.spawn(async move {
-            let _held = (place, share, OpenConnection::open());
-            tokio::select! {
-                () = connection => {}
-                () = stop.cancelled() => {}
-            }
-        });
+        let held = Held::new(place, share);
+        connections.spawn(serve_connection(stream, peer, router.clone(), settings, held, connections.clone()));
     }
 }
 
@@ -145,18 +135,39 @@ fn prepare(stream: &TcpStream, settings: ServeSettings) -> io::Result<()> {
     Ok(())
 }
 
-async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: Router, settings: ServeSettings) {
+/// Serves requests until the connection ends or an event stream takes its socket over: hyper holds 8 KiB and more for a
+/// connection, which an idle stream need not.
+async fn serve_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    settings: ServeSettings,
+    held: Held,
+    connections: Connections,
+) {
+    let handover = Handover::default();
+    let of_request = handover.clone();
     let service = router.map_request(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(of_request.clone());
         request
     });
-    let connection = http1::Builder::new()
+    let socket = Socket::new(stream, settings.stall_limit, handover.clone());
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_read_timeout)
         .max_buf_size(HEAD_LIMIT)
-        .serve_connection(TokioIo::new(Socket::new(stream, settings.stall_limit)), TowerToHyperService::new(service));
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a connection broke off");
+        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(service));
+    let stream = poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
+        Poll::Ready(ended) => Poll::Ready(Err(ended)),
+        Poll::Pending => handover.take().map_or(Poll::Pending, |stream| Poll::Ready(Ok(stream))),
+    });
+    match stream.await {
+        // Requests that were sent behind that of the stream are not answered: the head has said that the connection ends
+        // with it.
+        Ok(stream) => stream.deliver(connection.into_parts().io.into_inner().into_stream(), held, &connections),
+        Err(Ok(())) => {}
+        Err(Err(error)) => tracing::debug!(%error, "a connection broke off"),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use super::delivery::Handover;
 use super::error;
 use crate::meter;
 
@@ -27,6 +28,7 @@ pub(super) struct Socket {
     /// Running while a write waits for the client. Made when it is needed: most sockets never wait.
     stalled: Option<Pin<Box<Sleep>>>,
     refusal: Option<Box<Refusal>>,
+    handover: Handover,
 }
 
 /// An answer of hyper's, said in our words.
@@ -39,8 +41,13 @@ struct Refusal {
 
 impl Socket {
     /// A write that makes no progress for `stall_limit` fails, and the connection with it.
-    pub(super) fn new(stream: TcpStream, stall_limit: Duration) -> Socket {
-        Socket { stream, stall_limit, stalled: None, refusal: None }
+    pub(super) fn new(stream: TcpStream, stall_limit: Duration, handover: Handover) -> Socket {
+        Socket { stream, stall_limit, stalled: None, refusal: None, handover }
+    }
+
+    /// The bare socket.
+    pub(super) fn into_stream(self) -> TcpStream {
+        self.stream
     }
 
     /// Fails a write that has waited for too long. An acknowledging peer with a full buffer would wait for ever: the
@@ -54,11 +61,7 @@ impl Socket {
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(stalled.as_mut().poll(cx));
         self.stalled = None;
-        meter::connection_stalled();
-        // Closed with a reset, so that the system forgets at once what nobody reads. What the client has received it can
-        // still read.
-        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client has stopped reading")))
+        Poll::Ready(Err(cut_stalled(&self.stream)))
     }
 
     /// Writes our answer in the place of hyper's; `length` bytes of that count as written then.
@@ -83,6 +86,14 @@ impl Socket {
         }
         self.refusal.is_some()
     }
+}
+
+/// Has the connection closed with a reset, so that the system forgets at once what nobody reads. What the client has
+/// received it can still read.
+pub(super) fn cut_stalled(stream: &TcpStream) -> io::Error {
+    meter::connection_stalled();
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    io::Error::new(io::ErrorKind::TimedOut, "the client has stopped reading")
 }
 
 impl AsyncRead for Socket {
@@ -117,6 +128,8 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Hyper flushes when its buffer is empty.
+        self.handover.flushed();
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

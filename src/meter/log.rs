@@ -17,7 +17,8 @@ struct Counts {
     commit_duration: Histogram,
     commit_errors: [Counter; 2],
     commit_to_socket: Histogram,
-    replayed: Counter,
+    /// By where they were.
+    replayed: [Counter; 2],
     lagged: Counter,
 }
 
@@ -30,7 +31,7 @@ static COUNTS: LazyLock<Counts> = LazyLock::new(|| {
         commit_duration: metrics::histogram!(names::COMMIT_DURATION),
         commit_errors: ["unavailable", "refused"].map(|kind| metrics::counter!(names::COMMIT_ERRORS, "kind" => kind)),
         commit_to_socket: metrics::histogram!(names::COMMIT_TO_SOCKET),
-        replayed: metrics::counter!(names::REPLAYED_EVENTS),
+        replayed: ["memory", "database"].map(|from| metrics::counter!(names::REPLAYED_EVENTS, "from" => from)),
         lagged: metrics::counter!(names::LAGGED_READERS),
     }
 });
@@ -63,9 +64,18 @@ pub fn commit_failed(failure: CommitFailure) {
     COUNTS.commit_errors[failure as usize].increment(1);
 }
 
-/// Counts events that a viewer is sent from the database.
-pub fn replayed(events: usize) {
-    COUNTS.replayed.increment(events as u64);
+/// Where events were that a viewer is sent later than they were published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplayedFrom {
+    /// Among the last frames of a watched job or brand.
+    Memory,
+    /// In the database; several viewers may have shared the read.
+    Database,
+}
+
+/// Counts events that a viewer is sent later than they were published.
+pub fn replayed(from: ReplayedFrom, events: usize) {
+    COUNTS.replayed[from as usize].increment(events as u64);
 }
 
 /// Counts that a viewer was too slow for the live channel.
@@ -96,9 +106,9 @@ impl Lag {
     }
 }
 
-/// Notes that a frame goes to a socket.
-pub fn delivered(lag: Lag) {
-    COUNTS.commit_to_socket.record(lag.so_far());
+/// Notes that a frame has gone to so many sockets.
+pub fn delivered(lag: Lag, sockets: usize) {
+    COUNTS.commit_to_socket.record_many(lag.so_far(), sockets);
 }
 
 #[cfg(test)]

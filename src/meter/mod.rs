@@ -12,15 +12,17 @@ mod log;
 mod names;
 mod process;
 mod queue;
+mod relay;
 mod requests;
 mod streams;
 mod webhooks;
 
 pub use connections::{OpenConnection, connection_refused, connection_stalled};
 pub use jobs::{AttemptUnderWay, StartRefusal, attempt_ended, claimed, committed, start_refused, step_took};
-pub use log::{CommitFailure, Lag, commit_failed, commit_took, delivered, lagged, replayed};
+pub use log::{CommitFailure, Lag, ReplayedFrom, commit_failed, commit_took, delivered, lagged, replayed};
 pub use process::read_process;
 pub use queue::{queue_read, queue_unread};
+pub use relay::{LearntBy, hears_others, relayed};
 pub use requests::{Poll, polled, request_answered};
 pub use streams::{OpenStream, StreamEnd, StreamKind, StreamRefusal, stream_refused};
 pub use webhooks::{WebhookCall, webhook_called};
@@ -33,6 +35,7 @@ pub fn start() {
     jobs::register();
     log::register();
     queue::register();
+    relay::register();
     requests::register();
     streams::register();
     webhooks::register();

@@ -39,7 +39,8 @@ pub(super) const CONNECTIONS_OPEN: &str = "jobcast_connections_open";
 pub(super) const CONNECTIONS_REFUSED: &str = "jobcast_connections_refused_total";
 pub(super) const CONNECTIONS_STALLED: &str = "jobcast_connections_stalled_total";
 
-const RELAYED_EVENTS: &str = "jobcast_relayed_events_total";
+pub(super) const HEARS_OTHERS: &str = "jobcast_listener_connected";
+pub(super) const RELAYED_EVENTS: &str = "jobcast_relayed_events_total";
 pub(super) const WEBHOOKS: &str = "jobcast_webhooks_total";
 
 const UPSTREAM_CALLS: &str = "jobcast_upstream_calls_total";
@@ -64,8 +65,8 @@ const COUNTERS: &[(&str, &str)] = &[
     (QUEUE_READ_FAILURES, "Times that the queue could not be read; its gauges are old then"),
     (EVENTS_APPENDED, "Events that this instance committed"),
     (COMMIT_ERRORS, "Commits that failed: unavailable ones are tried again, refused ones are not"),
-    (REPLAYED_EVENTS, "Events that viewers were sent from the database, after deltas were merged"),
-    (LAGGED_READERS, "Times that a viewer was too slow for the live channel and was sent back to the database"),
+    (REPLAYED_EVENTS, "Events that viewers were sent from memory or the database, after deltas were joined"),
+    (LAGGED_READERS, "Times that a viewer was too slow for the live channel and had to look back"),
     (STREAMS_OPENED, "Event streams that were opened"),
     (STREAMS_REFUSED, "Event streams that were refused, by the limit"),
     (STREAMS_ENDED, "Event streams that ended: over with the job, drained, expired with their token, failed, or left"),
@@ -88,7 +89,7 @@ const GAUGES: &[(&str, &str)] = &[
     (ATTEMPTS_RUNNING, "Attempts that are under way in this instance"),
     (STREAMS_OPEN, "Event streams that are open"),
     (CONNECTIONS_OPEN, "Connections that are open"),
-    ("jobcast_listener_connected", "1 while the commits of other instances are heard, 0 while they are polled for"),
+    (HEARS_OTHERS, "1 while the commits of other instances are heard, 0 while they are polled for"),
     ("jobcast_foreplay_credits_remaining", "Credits that the ad library's account had left at the last call"),
     (PROCESS_MEMORY, "Memory of this process, in bytes"),
     (PROCESS_FILES, "Files and sockets that this process has open"),
@@ -131,12 +132,8 @@ pub(super) fn describe() {
     }
 }
 
-/// The upstream clients import nothing of the crate, so their counters begin here, and so does that of the relay, which
-/// only a shared database has.
+/// The upstream clients import nothing of the crate, so their counters begin here.
 pub(super) fn register() {
-    for learnt_by in ["notice", "poll"] {
-        metrics::counter!(RELAYED_EVENTS, "learnt_by" => learnt_by).absolute(0);
-    }
     for upstream in ["gtm", "foreplay", "claude"] {
         for outcome in ["ok", "refused", "rate_limited", "unavailable", "timeout", "invalid_answer", "cancelled"] {
             metrics::counter!(UPSTREAM_CALLS, "upstream" => upstream, "outcome" => outcome).absolute(0);

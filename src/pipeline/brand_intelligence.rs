@@ -19,7 +19,10 @@ use super::{
 use crate::job::{BrandId, JobType};
 use crate::upstream::claude::ClaudeClient;
 use crate::upstream::gtm::{AnalyzeBrand, GtmClient, GtmEvent};
-use crate::write::{JobResult, ResultRow, ResultTable};
+use crate::write::{JobResult, Progress, Report, ResultRow, ResultTable};
+
+/// How many events that gtm has sent are taken together at the most.
+const AT_ONCE: usize = 64;
 
 const INPUTS: &[Input] = &[
     Input { name: "url", kind: InputKind::RequiredUrl },
@@ -84,16 +87,25 @@ impl BrandIntelligence {
     /// Step 1, up to 90 percent: gtm crawls the site and says how far it is.
     async fn analyze_site(&self, context: &Context, input: InputData) -> Result<Value, AttemptError> {
         context.progress(1, 5, "Analyzing website").await?;
-        let mut events = pin!(self.gtm.analyze_brand(AnalyzeBrand { url: input.url, max_pages: input.max_pages }));
+        let events = self.gtm.analyze_brand(AnalyzeBrand { url: input.url, max_pages: input.max_pages });
+        let mut events = pin!(events.ready_chunks(AT_ONCE));
         let mut percent = 5;
-        while let Some(event) = events.next().await {
-            match event? {
-                GtmEvent::Complete(analysis) => return Ok(analysis),
-                GtmEvent::Progress(progress) => {
-                    percent = progress.progress.map_or(percent, |said| said.round().clamp(0.0, 90.0) as u8);
-                    let text = progress.text.unwrap_or_else(|| "Analyzing pages".to_owned());
-                    context.progress_with(1, percent, text, progress.detail).await?;
+        while let Some(events) = events.next().await {
+            let (mut reports, mut end) = (Vec::new(), None);
+            for event in events {
+                match event {
+                    Ok(GtmEvent::Progress(progress)) => {
+                        percent = progress.progress.map_or(percent, |said| said.round().clamp(0.0, 90.0) as u8);
+                        let text = progress.text.unwrap_or_else(|| "Analyzing pages".to_owned());
+                        reports.push(Report::Progress(Progress { step: 1, percent, text, detail: progress.detail }));
+                    }
+                    Ok(GtmEvent::Complete(analysis)) => end = Some(Ok(analysis)),
+                    Err(error) => end = Some(Err(error)),
                 }
+            }
+            context.report_all(reports).await?;
+            if let Some(end) = end {
+                return Ok(end?);
             }
         }
         Err(AttemptError::retryable("stream_ended_early", "No brand analysis data received"))

@@ -12,7 +12,7 @@ use super::{AttemptError, Definition};
 use crate::event_log::{AppendError, EventLog};
 use crate::job::{Attempt, BrandId, Job, JobId};
 use crate::meter;
-use crate::store::{Store, StoreError};
+use crate::store::{Committed, Store, StoreError};
 use crate::write::{Action, Failure, Progress, Report, ResultTable, Write};
 
 /// How long an attempt waits for a database that does not answer, at each write, before it gives up.
@@ -101,8 +101,17 @@ impl Context {
 
     /// Makes a report of this attempt durable, then visible.
     pub async fn report(&self, report: Report) -> Result<(), AttemptError> {
-        let action = Action::Attempt(self.attempt, report);
-        let appended = self.event_log.append(Write { job_id: self.job_id, action }, PATIENCE).await;
+        self.report_all(vec![report]).await
+    }
+
+    /// The same for several in their order, together: what an upstream says at once waits for the disk once.
+    pub async fn report_all(&self, reports: Vec<Report>) -> Result<(), AttemptError> {
+        let write = |report| Write { job_id: self.job_id, action: Action::Attempt(self.attempt, report) };
+        let appended = self.event_log.append_all(reports.into_iter().map(write).collect(), PATIENCE).await;
+        appended.into_iter().try_for_each(|appended| self.taken(appended))
+    }
+
+    fn taken(&self, appended: Result<Committed, AppendError>) -> Result<(), AttemptError> {
         match appended {
             Ok(_) => Ok(()),
             Err(AppendError::Refused(refusal)) => {

@@ -25,6 +25,8 @@ macro_rules! migrations {
             migration!($folder, 2, "all job types", "0002_all_job_types"),
             migration!($folder, 3, "brand streams", "0003_brand_streams"),
             migration!($folder, 4, "webhooks", "0004_webhooks"),
+            migration!($folder, 5, "recent events", "0005_recent_events"),
+            migration!($folder, 6, "progress in one statement", "0006_progress_in_one_statement"),
         ]
     };
 }

@@ -61,6 +61,12 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Rejected`] where it cannot; nothing of the batch is durable then.
     async fn commit(&self, batch: Uuid, writes: &[Write]) -> Result<Vec<Result<Committed, Refusal>>, StoreError>;
 
+    /// How the writes are best committed: those with the same number in one transaction, the others at the same time in
+    /// transactions of their own. All writes of a job have the same number, and as far as is known all of a brand.
+    fn parts(&self, writes: &[Write]) -> Vec<usize> {
+        vec![0; writes.len()]
+    }
+
     /// Takes up to `claim.limit` due pending jobs, oldest due first, for their next attempt.
     ///
     /// An empty answer does not mean that nothing waits: another instance may be claiming at this moment.

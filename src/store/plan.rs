@@ -1,6 +1,7 @@
 //! Works out what a batch of writes or a claim changes, over the jobs that a store has locked, so that both stores agree.
 //! Must not touch a database.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
@@ -112,14 +113,20 @@ pub(super) struct Queue {
     pub limit: u64,
 }
 
-/// Whether a write of the batch may put a job into the queue. What an earlier write of the same batch does to a job is
-/// not known yet, so any retry may.
+/// Whether a write of the batch may put a job into the queue.
 pub(super) fn may_take_room(writes: &[Write], locked: &HashMap<JobId, LockedJob>) -> bool {
-    writes.iter().any(|write| match write.action {
+    places(writes, locked) > 0
+}
+
+/// How many places in the queue the batch may take. What an earlier write of the same batch does to a job is not known
+/// yet, so any retry may take one.
+pub(super) fn places(writes: &[Write], locked: &HashMap<JobId, LockedJob>) -> u64 {
+    let may_take = |write: &&Write| match write.action {
         Action::Create(_) => !locked.contains_key(&write.job_id),
         Action::Retry => true,
         _ => false,
-    })
+    };
+    writes.iter().filter(may_take).count() as u64
 }
 
 /// Whether the write puts a job into the queue that a client wants there.
@@ -257,14 +264,20 @@ impl<'a> Plan<'a> {
     }
 
     fn change(&mut self, job: &Job, effects: &Effects, moved: bool) -> &mut ChangedJob<'a> {
-        let changed = self.changed.entry(job.id).or_insert_with(|| ChangedJob {
-            job: job.clone(),
-            lease: LeaseChange::Keep,
-            delay: None,
-            result: None,
-            moved: false,
-        });
-        changed.job = job.clone();
+        let changed = match self.changed.entry(job.id) {
+            Entry::Occupied(changed) => {
+                let changed = changed.into_mut();
+                changed.job.clone_from(job);
+                changed
+            }
+            Entry::Vacant(place) => place.insert(ChangedJob {
+                job: job.clone(),
+                lease: LeaseChange::Keep,
+                delay: None,
+                result: None,
+                moved: false,
+            }),
+        };
         if effects.lease != LeaseChange::Keep {
             changed.lease = effects.lease;
         }
@@ -293,17 +306,16 @@ impl<'a> Plan<'a> {
 
     /// Gives each event its position in its brand's stream, which now ends at these positions.
     pub fn number(&mut self, last_seqs: &HashMap<BrandId, Seq>) {
-        let mut next: HashMap<BrandId, Seq> = self
-            .events_of_brands()
-            .into_iter()
-            .filter_map(|(brand_id, events)| Some((brand_id, last_seqs.get(&brand_id)? - events)))
-            .collect();
         let brands: Vec<Option<BrandId>> = self.events.iter().map(|event| self.brand_of(event)).collect();
-        for (event, brand_id) in self.events.iter_mut().zip(brands) {
-            if let Some(last) = brand_id.and_then(|brand_id| next.get_mut(&brand_id)) {
-                *last += 1;
-                event.brand_seq = *last;
-            }
+        let mut next: HashMap<BrandId, Seq> = HashMap::new();
+        // From the last event to the first, since it is known where each stream ends.
+        for (event, brand_id) in self.events.iter_mut().zip(brands).rev() {
+            let Some(last) = brand_id.and_then(|brand_id| Some((brand_id, last_seqs.get(&brand_id)?))) else {
+                continue;
+            };
+            let position = next.entry(last.0).or_insert(*last.1);
+            event.brand_seq = *position;
+            *position -= 1;
         }
         // What is answered, and then published, is what is stored: the same events in the same order.
         let answered = self.outcomes.iter_mut().flatten().flat_map(|committed| committed.events.iter_mut());
@@ -315,6 +327,12 @@ impl<'a> Plan<'a> {
     /// The brand of an event's job.
     pub fn brand_of(&self, event: &Event) -> Option<BrandId> {
         Some(self.changed.get(&event.job_id)?.job.brand_id)
+    }
+
+    /// Takes the events out, each with the brand of its job.
+    pub fn take_events(&mut self) -> Vec<(BrandId, Event)> {
+        let events = std::mem::take(&mut self.events);
+        events.into_iter().filter_map(|event| Some((self.brand_of(&event)?, event))).collect()
     }
 
     /// The jobs to update, either those of which nothing but progress changed or the others.

@@ -3,8 +3,10 @@
 use futures_util::future::join_all;
 use jobcast::demo::StandIns;
 use jobcast::event::Subject;
-use jobcast::event_log::EventLog;
+use jobcast::event_log::{EventLog, Frame};
+use jobcast::hub::{Hub, Keep};
 use jobcast::job::JobId;
+use jobcast::store::Store;
 use proptest::prelude::*;
 
 use crate::databases::TestDatabase;
@@ -106,7 +108,7 @@ async fn a_viewer_that_lags_is_sent_what_it_missed(database: TestDatabase) {
 
 /// A viewer below HTTP, which reads only when it is told to.
 struct Viewer {
-    frames: std::pin::Pin<Box<dyn futures_util::Stream<Item = jobcast::event_log::Frame> + Send>>,
+    frames: std::pin::Pin<Box<dyn futures_util::Stream<Item = Frame> + Send>>,
     history: Vec<Received>,
 }
 
@@ -148,7 +150,7 @@ impl Viewer {
     }
 }
 
-fn parse(frame: &jobcast::event_log::Frame) -> Received {
+pub fn parse(frame: &Frame) -> Received {
     let text = std::str::from_utf8(&frame.bytes).unwrap();
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap().to_owned();
     Received {
@@ -169,6 +171,12 @@ enum Act {
     Read(usize, usize),
     /// A viewer leaves and comes back with its cursor.
     ComeBack(usize),
+    /// Another process writes this many, of which nothing is heard here.
+    WriteElsewhere(usize),
+    /// What was written elsewhere is relayed to those who watch here.
+    Relay,
+    /// Those who watch are told to look for themselves.
+    Doubt,
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -177,44 +185,48 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0_usize..=100).prop_map(Act::Join),
         4 => (0_usize..8, 1_usize..60).prop_map(|(viewer, count)| Act::Read(viewer, count)),
         1 => (0_usize..8).prop_map(Act::ComeBack),
+        1 => (1_usize..40).prop_map(Act::WriteElsewhere),
+        1 => Just(Act::Relay),
+        1 => Just(Act::Doubt),
     ]
 }
 
+/// With as much memory as by default, with little and with next to none.
 async fn any_interleaving_of_writers_and_viewers_is_complete(database: TestDatabase) {
     let store = open(&database).await;
-    let server = LogServer::start(store.clone()).await;
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 24,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
+    let little = Keep { frames: 30, bytes: 20_000, bytes_of_all: 30_000, bytes_when_full: 1_000 };
+    let none = Keep { frames: 2, bytes: 1_000, bytes_of_all: 500, bytes_when_full: 600 };
+    let elsewhere = LogServer::start(store.clone()).await;
     let handle = tokio::runtime::Handle::current();
-    tokio::task::block_in_place(|| {
-        let outcome = runner.run(&proptest::collection::vec(act(), 1..40), |acts| {
-            handle.block_on(play(&server, store.as_ref(), acts));
-            Ok(())
+    for keep in [Keep::default(), little, none] {
+        let server = LogServer::keeping(store.clone(), keep).await;
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+            cases: 24,
+            failure_persistence: None,
+            ..ProptestConfig::default()
         });
-        outcome.unwrap_or_else(|error| panic!("{error}"));
-    });
+        tokio::task::block_in_place(|| {
+            let outcome = runner.run(&proptest::collection::vec(act(), 1..40), |acts| {
+                handle.block_on(play(&server, &elsewhere, store.as_ref(), acts));
+                Ok(())
+            });
+            outcome.unwrap_or_else(|error| panic!("{keep:?}: {error}"));
+        });
+    }
 }
 
-async fn play(server: &LogServer, store: &dyn jobcast::store::Store, acts: Vec<Act>) {
+async fn play(server: &LogServer, elsewhere: &LogServer, store: &dyn Store, acts: Vec<Act>) {
     let job_id = server.running_job().await;
-    let log = &server.event_log;
+    let (log, subject) = (&server.event_log, Subject::Job(job_id));
     let mut last_seq = 2;
     // Each viewer with the cursor it joined at.
     let mut viewers = vec![(0, Viewer::join(log, job_id, 0))];
     for (at, act) in acts.into_iter().enumerate() {
         match act {
-            Act::Write(count) => {
-                let writes = (0..count).map(|number| async move {
-                    match number % 4 {
-                        0 => server.progress(job_id, &format!("{at}.{number}")).await,
-                        _ => server.delta(job_id, &format!("{at}.{number} ")).await,
-                    }
-                });
-                last_seq = join_all(writes).await.into_iter().max().unwrap_or(last_seq);
-            }
+            Act::Write(count) => last_seq = write(server, job_id, at, count).await.unwrap_or(last_seq),
+            Act::WriteElsewhere(count) => last_seq = write(elsewhere, job_id, at, count).await.unwrap_or(last_seq),
+            Act::Relay => relay(&server.hub, store, subject).await,
+            Act::Doubt => server.hub.publish_doubt(subject),
             Act::Join(percent) => {
                 let cursor = last_seq * percent as i64 / 100;
                 viewers.push((cursor, Viewer::join(log, job_id, cursor)));
@@ -226,7 +238,7 @@ async fn play(server: &LogServer, store: &dyn jobcast::store::Store, acts: Vec<A
             Act::ComeBack(viewer) => {
                 let place = viewer % viewers.len();
                 let (joined_at, viewer) = &mut viewers[place];
-                viewer.frames = Box::pin(log.follow(Subject::Job(job_id), viewer.cursor().max(*joined_at)));
+                viewer.frames = Box::pin(log.follow(subject, viewer.cursor().max(*joined_at)));
             }
         }
     }
@@ -240,8 +252,28 @@ async fn play(server: &LogServer, store: &dyn jobcast::store::Store, acts: Vec<A
     }
 }
 
+/// Writes at once; answers the last seq, if it wrote anything.
+async fn write(server: &LogServer, job_id: JobId, at: usize, count: usize) -> Option<i64> {
+    let writes = (0..count).map(|number| async move {
+        match number % 4 {
+            0 => server.progress(job_id, &format!("{at}.{number}")).await,
+            _ => server.delta(job_id, &format!("{at}.{number} ")).await,
+        }
+    });
+    join_all(writes).await.into_iter().max()
+}
+
+/// As the relay does that hears of another instance's commits.
+async fn relay(hub: &Hub, store: &dyn Store, subject: Subject) {
+    let Some(reached) = hub.reached(subject) else { return };
+    for event in store.events_after(subject, reached, 256).await.expect("the store answers") {
+        let (seq, bytes) = (event.position(subject), event.frame(subject).into());
+        hub.publish(subject, Frame { seq, bytes, terminal: event.ends(subject), lag: None });
+    }
+}
+
 /// What a viewer that joined at this cursor had before.
-fn earlier(stored: &[jobcast::event::Event], cursor: i64) -> Vec<Received> {
+pub fn earlier(stored: &[jobcast::event::Event], cursor: i64) -> Vec<Received> {
     let before = stored.iter().filter(|event| event.seq <= cursor);
     before
         .map(|event| Received {

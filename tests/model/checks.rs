@@ -16,8 +16,15 @@ fn holds(model: &impl Model, at_least: usize) {
 const WRITING: Writing =
     Writing { guards: Guards::ALL, max_retries: 0, faults: writing::Faults::NONE, cut_off: true, commands_once: false };
 
-const READING: Reading =
-    Reading { guards: Guards::ALL, viewers: 1, events: 3, capacity: 1, faults: reading::Faults::NONE, gives_up: false };
+const READING: Reading = Reading {
+    guards: Guards::ALL,
+    viewers: 1,
+    events: 3,
+    capacity: 1,
+    faults: reading::Faults::NONE,
+    gives_up: false,
+    has_memory: false,
+};
 
 /// Every notification is lost.
 const POLL_ALONE: Guards = Guards { notify: false, ..Guards::ALL };
@@ -107,4 +114,48 @@ fn two_viewers_by_notifications_alone() {
 fn a_viewer_by_both() {
     let faults = reading::Faults { lost_notifications: 1, lost_listeners: 1, crashes: 1, ..reading::Faults::NONE };
     holds(&Reading { events: 2, faults, ..READING }, 100_000);
+}
+
+// ---- Reading from memory ----
+
+const FROM_MEMORY: Reading = Reading { has_memory: true, events: 2, ..READING };
+
+#[test]
+fn a_viewer_from_memory_by_the_poll_alone() {
+    let faults = reading::Faults { leaves: 1, lost_answers: 1, ..reading::Faults::NONE };
+    holds(&Reading { guards: POLL_ALONE, faults, gives_up: true, ..FROM_MEMORY }, 160_000);
+}
+
+#[test]
+fn a_viewer_of_many_events_from_memory_by_the_poll_alone() {
+    let faults = reading::Faults { forgotten: 1, ..reading::Faults::NONE };
+    holds(&Reading { guards: POLL_ALONE, faults, events: 3, ..FROM_MEMORY }, 125_000);
+}
+
+#[test]
+fn two_viewers_from_memory_by_the_poll_alone() {
+    holds(&Reading { guards: POLL_ALONE, viewers: 2, ..FROM_MEMORY }, 550_000);
+}
+
+#[test]
+fn a_viewer_from_memory_by_notifications_alone() {
+    let faults = reading::Faults { leaves: 1, forgotten: 1, ..reading::Faults::NONE };
+    holds(&Reading { guards: NOTIFICATIONS_ALONE, faults, ..FROM_MEMORY }, 58_000);
+}
+
+#[test]
+fn two_viewers_from_memory_by_notifications_alone() {
+    holds(&Reading { guards: NOTIFICATIONS_ALONE, viewers: 2, ..FROM_MEMORY }, 300_000);
+}
+
+#[test]
+fn a_viewer_from_memory_while_answers_and_listeners_are_lost() {
+    let faults = reading::Faults { lost_answers: 1, lost_listeners: 1, ..reading::Faults::NONE };
+    holds(&Reading { guards: NOTIFICATIONS_ALONE, faults, ..FROM_MEMORY }, 230_000);
+}
+
+#[test]
+fn two_viewers_from_memory_who_leave() {
+    let faults = reading::Faults { leaves: 1, lost_notifications: 1, ..reading::Faults::NONE };
+    holds(&Reading { viewers: 2, events: 1, faults, ..FROM_MEMORY }, 95_000);
 }

@@ -80,6 +80,18 @@ pub struct Guards {
     pub poll: bool,
     /// What counts as published in a new channel is taken before its first viewer reads.
     pub watermark_before_read: bool,
+
+    // Reading from memory.
+    /// A frame that leaves a gap is not kept behind those before it.
+    pub begin_anew_on_gap: bool,
+    /// After a doubt the last frame in memory does not count as the end.
+    pub no_end_after_doubt: bool,
+    /// A reading that a doubt came into does not tell the end.
+    pub no_end_by_a_doubted_reading: bool,
+    /// That nothing follows a terminal event is for the store to say.
+    pub end_by_the_store: bool,
+    /// Those who follow are told of what a reading finds that was not published here.
+    pub tell_what_is_found: bool,
 }
 
 impl Guards {
@@ -106,6 +118,11 @@ impl Guards {
         doubt_after_reconnect: true,
         poll: true,
         watermark_before_read: true,
+        begin_anew_on_gap: true,
+        no_end_after_doubt: true,
+        no_end_by_a_doubted_reading: true,
+        end_by_the_store: true,
+        tell_what_is_found: true,
     };
 }
 

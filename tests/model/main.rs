@@ -15,7 +15,9 @@
 //! - `reading`: commit, publish, the channel that drops its oldest signal, the viewer's loop, NOTIFY, the listener, the
 //!   relay, the poll. It leaves out attempts and steps: a commit is an event that ends the job, one that does not, or a
 //!   retry. A page is one event, since what is committed never changes and a longer page is several short ones; merging
-//!   of deltas and retention are left out.
+//!   of deltas and retention are left out. What an instance keeps in memory of a watched job, and the reading that its
+//!   viewers share, are part of some of these models; in the others each viewer reads the store, which is what memory
+//!   comes to where nothing is kept.
 //!
 //! With the poll at work a notification is no more than a poll that comes early. So the larger models of reading have
 //! either the poll and no notification that arrives, or notifications and no poll; a small one has both.

@@ -97,8 +97,15 @@ fn without_a_sweeper_a_job_whose_worker_died_never_ends() {
 
 // ---- Reading ----
 
-const READING: Reading =
-    Reading { guards: G, viewers: 1, events: 3, capacity: 1, faults: reading::Faults::NONE, gives_up: false };
+const READING: Reading = Reading {
+    guards: G,
+    viewers: 1,
+    events: 3,
+    capacity: 1,
+    faults: reading::Faults::NONE,
+    gives_up: false,
+    has_memory: false,
+};
 
 #[test]
 fn without_taking_the_seq_under_the_row_lock_a_reader_passes_one_that_commits_later() {
@@ -201,6 +208,52 @@ fn without_a_watermark_from_before_the_read_the_poll_finds_nothing_amiss() {
     let guards = Guards { notify: false, watermark_before_read: false, ..G };
     let model = Reading { guards, ..READING };
     loses(&model, Promise::EveryViewerIsServed, &["Read(0)", "Commit(", "TakeWatermark("]);
+}
+
+// ---- Reading from memory ----
+
+const FROM_MEMORY: Reading = Reading { has_memory: true, ..READING };
+
+#[test]
+fn without_beginning_anew_on_a_gap_memory_skips_an_event() {
+    let model = Reading { guards: Guards { begin_anew_on_gap: false, ..G }, ..FROM_MEMORY };
+    loses(&model, Promise::ExactlyOnceInOrder, &["Publish(", "Look(0)"]);
+}
+
+#[test]
+fn without_giving_up_the_end_on_a_doubt_the_doubt_is_answered_from_memory() {
+    let faults = reading::Faults { lost_answers: 1, ..reading::Faults::NONE };
+    let model = Reading { guards: Guards { no_end_after_doubt: false, ..NO_POLL }, faults, ..FROM_MEMORY };
+    loses(&model, Promise::EveryViewerIsServed, &["CommitUnanswered(", "Land", "CommitAgain("]);
+}
+
+/// The reading saw the store before what is in doubt was there.
+#[test]
+fn without_mistrust_of_a_reading_that_a_doubt_came_into_the_end_is_too_early() {
+    let faults = reading::Faults { lost_answers: 1, ..reading::Faults::NONE };
+    let model = Reading { guards: Guards { no_end_by_a_doubted_reading: false, ..NO_POLL }, faults, ..FROM_MEMORY };
+    loses(&model, Promise::EveryViewerIsServed, &["Look(0)", "Land", "CommitAgain(", "FinishReading("]);
+}
+
+#[test]
+fn without_the_stores_word_for_the_end_a_retry_on_another_instance_is_missed() {
+    let model = Reading { guards: Guards { end_by_the_store: false, ..G }, ..FROM_MEMORY };
+    loses(&model, Promise::NothingAfterTheEnd, &[", End)", ", Retry)", "Look(0)"]);
+}
+
+/// The relay takes what one viewer has read for shown to all: here one that comes with a cursor from the other instance.
+#[test]
+fn without_telling_what_a_reading_found_those_who_follow_are_not_told_at_all() {
+    let faults = reading::Faults { leaves: 1, ..reading::Faults::NONE };
+    let guards = Guards { tell_what_is_found: false, ..G };
+    let model = Reading { guards, faults, viewers: 2, events: 1, ..FROM_MEMORY };
+    loses(&model, Promise::EveryViewerIsServed, &["Commit(", "Look(", "FinishReading("]);
+}
+
+#[test]
+fn without_subscribing_before_looking_into_memory_an_event_falls_in_between() {
+    let model = Reading { guards: Guards { subscribe_then_read: false, ..G }, ..FROM_MEMORY };
+    loses(&model, Promise::EveryViewerIsServed, &["Read(0)", "Commit(", "Publish(", "Subscribe(0)"]);
 }
 
 // ---- Known limits ----

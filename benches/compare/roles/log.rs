@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const TEXT: &str = "Step 1/3: the kettle is repaired, not replaced; so it says, page";
 
 pub async fn run(database_url: &str) -> Outcome<()> {
-    let settings = StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 100_000, alone: false };
+    let settings = StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 100_000, alone: true };
     let store = store::open(database_url, database_url, settings).await?;
     let (event_log, _tasks) = EventLog::start(store.clone(), Hub::default());
     let most = PRODUCERS.into_iter().max().unwrap_or_default();

@@ -4,12 +4,15 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::{Connection, PgConnection, Row};
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{brand_stream, brands, row, save};
+use super::known::Known;
+use super::room::Room;
+use super::{brand_stream, brands, progress, row, save};
 use crate::job::{BrandId, JobId};
 use crate::store::failure::is_racing_create;
-use crate::store::plan::{Found, Keyed, LockedJob, Queue, keys, may_take_room, plan};
+use crate::store::plan::{Found, Keyed, LockedJob, Queue, keys, places, plan};
 use crate::store::{Committed, StoreError, StoreSettings, now};
 use crate::write::{Action, Refusal, Write};
 
@@ -19,15 +22,24 @@ const TRIES: usize = 8;
 
 pub(super) async fn commit(
     connection: &mut PgConnection,
+    known: &Known,
+    room: &Room,
     batch: Uuid,
     writes: &[Write],
     settings: StoreSettings,
 ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
+    if writes.iter().all(progress::is_progress)
+        && let Some(outcomes) = progress::commit(connection, known, batch, writes, settings.lease).await?
+    {
+        return Ok(outcomes);
+    }
+    // What becomes of these jobs is not known before the commit has succeeded.
+    drop(known.take(writes.iter().map(|write| write.job_id)));
     let mut unknown_brands = HashSet::new();
     let mut tries = 0;
     loop {
         tries += 1;
-        match try_commit(connection, batch, writes, unknown_brands.clone(), settings).await? {
+        match try_commit(connection, known, room, batch, writes, unknown_brands.clone(), settings).await? {
             Tried::Committed(outcomes) => return Ok(outcomes),
             // It has committed: the unique index waits for the other transaction. What it created is found now.
             Tried::Refused(error) if is_racing_create(&error) && tries < TRIES => {}
@@ -52,6 +64,8 @@ enum Tried {
 
 async fn try_commit(
     connection: &mut PgConnection,
+    known: &Known,
+    room: &Room,
     batch: Uuid,
     writes: &[Write],
     unknown_brands: HashSet<BrandId>,
@@ -60,7 +74,7 @@ async fn try_commit(
     let now = now();
     let mut transaction = connection.begin().await?;
     let locked = lock(&mut transaction, writes).await?;
-    let room = queue_room(&mut transaction, writes, &locked, settings.max_queued_jobs).await?;
+    let room = queue_room(&mut transaction, room, writes, &locked, settings.max_queued_jobs).await?;
     let keyed = keyed(&mut transaction, writes).await?;
     let queue = Queue { room, limit: settings.max_queued_jobs };
     let mut plan = plan(batch, writes, Found { locked, keyed, unknown_brands, queue }, now);
@@ -72,6 +86,7 @@ async fn try_commit(
         return Ok(Tried::Refused(error));
     }
     transaction.commit().await?;
+    known.remember(&mut plan, batch);
     Ok(Tried::Committed(plan.outcomes))
 }
 
@@ -122,17 +137,23 @@ async fn keyed(connection: &mut PgConnection, writes: &[Write]) -> Result<Keyed,
     Ok(keyed)
 }
 
-/// How many more jobs may wait. Counts no further than the limit; instances that create at the same moment do not see
-/// each other's jobs and may pass it by a batch.
+/// How many more jobs may wait, for all that this batch needs. Counts no further than the limit; what other instances
+/// create within a fifth of a second is not seen, and may pass it.
 async fn queue_room(
     connection: &mut PgConnection,
+    room: &Room,
     writes: &[Write],
     locked: &HashMap<JobId, LockedJob>,
     limit: u64,
 ) -> Result<u64, StoreError> {
-    if !may_take_room(writes, locked) {
+    let places = places(writes, locked);
+    if places == 0 {
         return Ok(0);
     }
+    if let Some(places) = room.take(places) {
+        return Ok(places);
+    }
+    let at = Instant::now();
     let limit_here = i64::try_from(limit).unwrap_or(i64::MAX);
     let waiting: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM (SELECT 1 FROM ai_jobs WHERE status = 'pending' AND last_seq > 0 LIMIT $1) AS waiting",
@@ -140,7 +161,9 @@ async fn queue_room(
     .bind(limit_here)
     .fetch_one(connection)
     .await?;
-    Ok(u64::try_from(limit_here - waiting).unwrap_or(0))
+    let counted = u64::try_from(limit_here - waiting).unwrap_or(0);
+    room.set(at, counted, places);
+    Ok(counted)
 }
 
 fn is_foreign_key(error: &sqlx::Error) -> bool {

@@ -20,26 +20,35 @@ use super::{
 use crate::event::{Event, Seq, Subject};
 use crate::job::{Attempt, BrandId, JobId, JobType};
 use crate::write::{Refusal, ResultTable, Write};
+use kept::Kept;
+use known::Known;
 use loan::{Loan, within_bound};
+use room::Room;
 
 mod brand_stream;
 mod brands;
 mod claim;
 mod commit;
 pub(super) mod inspect;
+mod kept;
+mod known;
 mod lease;
 mod loan;
 mod notify;
+mod parts;
+mod progress;
 mod prune;
 mod read;
 mod result_row;
+mod room;
 mod row;
 mod save;
 mod webhooks;
 
-/// How many connections one process holds at the most for commits, claims, leases and retention, and how many for
-/// reading. Apart, because thousands of viewers that come back at once must not keep a worker from its lease.
-const WRITE_CONNECTIONS: u32 = 4;
+/// How many connections one process holds at the most for commits and claims, for leases, retention and announcements,
+/// and for reading. Apart, because thousands of viewers that come back at once must not keep a worker from its lease.
+const COMMIT_CONNECTIONS: usize = 3;
+const WRITE_CONNECTIONS: u32 = 3;
 const READ_CONNECTIONS: u32 = 8;
 /// How long a caller waits for a free connection, or for a new one.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -62,6 +71,12 @@ const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; SET stat
 
 /// Jobs and events in PostgreSQL 14 or later.
 pub struct PostgresStore {
+    /// For commits and claims.
+    kept: Kept,
+    /// The jobs whose progress this process writes.
+    known: Known,
+    /// How many more jobs may wait.
+    room: Room,
     writes: PgPool,
     reads: PgPool,
     /// Where announcements are heard: LISTEN does not go through a transaction pooler.
@@ -84,6 +99,9 @@ impl PostgresStore {
         let connect =
             async |connections| pool(options.clone(), connections).await.map_err(|error| at(&options, error.into()));
         Ok(PostgresStore {
+            kept: Kept::new(options.clone(), COMMIT_CONNECTIONS),
+            known: Known::default(),
+            room: Room::default(),
             writes: connect(WRITE_CONNECTIONS).await?,
             reads: connect(READ_CONNECTIONS).await?,
             direct,
@@ -112,18 +130,35 @@ macro_rules! on_connection {
     }};
 }
 
+/// The same on a connection that is kept for commits and claims.
+macro_rules! on_kept {
+    ($kept:expr, $connection:ident => $verb:expr) => {{
+        let mut lent = $kept.lend().await?;
+        let $connection: &mut PgConnection = lent.connection();
+        let outcome = within_bound($verb).await?;
+        if !matches!(outcome, Err(StoreError::Unavailable(_))) {
+            lent.give_back();
+        }
+        outcome
+    }};
+}
+
 #[async_trait]
 impl Store for PostgresStore {
     async fn commit(&self, batch: Uuid, writes: &[Write]) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
         let writes = replace_nul(writes);
-        on_connection!(self.writes, connection => commit::commit(connection, batch, &writes, self.settings))
+        on_kept!(self.kept, connection => commit::commit(connection, &self.known, &self.room, batch, &writes, self.settings))
+    }
+
+    fn parts(&self, writes: &[Write]) -> Vec<usize> {
+        parts::of(writes, &self.known)
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
         if claim.limit == 0 || claim.job_types.is_empty() {
             return Ok(Vec::new());
         }
-        on_connection!(self.writes, connection => claim::claim(connection, claim, self.settings.lease))
+        on_kept!(self.kept, connection => claim::claim(connection, claim, self.settings.lease))
     }
 
     async fn still_held(&self, held: &[(JobId, Attempt)]) -> Result<Vec<(JobId, Attempt)>, StoreError> {
@@ -216,7 +251,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
-        let close = async { tokio::join!(self.writes.close(), self.reads.close()) };
+        let close = async { tokio::join!(self.kept.close(), self.writes.close(), self.reads.close()) };
         if timeout(CLOSE_TIMEOUT, close).await.is_err() {
             tracing::warn!("connections to PostgreSQL were still in use when the store was closed");
         }

@@ -28,13 +28,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Announces in a transaction of its own, after that of the data: NOTIFY takes a database-wide lock at its commit.
+/// Announces in a transaction of its own, after that of the data: NOTIFY takes a database-wide lock at its commit. It does
+/// not wait for the disk, which commits need: an announcement that a crash of the server loses has no hearers either.
 pub(super) async fn announce(
     connection: &mut PgConnection,
     instance: Uuid,
     changed: &[(BrandId, JobId)],
 ) -> Result<(), StoreError> {
-    sqlx::query("SELECT pg_notify($1, payload) FROM UNNEST($2::text[]) AS payload")
+    sqlx::query("SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, payload) FROM UNNEST($2::text[]) AS payload")
         .bind(CHANNEL)
         .bind(payloads(instance, changed))
         .execute(connection)

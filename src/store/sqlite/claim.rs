@@ -6,28 +6,37 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::Sqlite;
-use sqlx::{Connection, QueryBuilder, Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, SqliteConnection};
 
-use super::row::microseconds;
-use super::{brand_stream, row, save};
+use super::recent::{MOST_RECENT, RecentEvents, Written};
+use super::row::{microseconds, microseconds_after};
+use super::writer::Session;
+use super::{brand_stream, recent_table, row, save};
 use crate::job::BrandId;
 use crate::store::plan::{CANDIDATES_PER_CLAIM, plan_claim};
 use crate::store::{Claim, Claimed, StoreError, StoredJob, now};
 
 pub(super) async fn claim(
-    connection: &mut SqliteConnection,
+    session: &mut Session,
+    recent: &RecentEvents,
     claim: &Claim,
     lease: Duration,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    if recent.read().len() >= MOST_RECENT {
+        session.sort_in(recent).await?;
+    }
+    let Session { connection, known } = session;
+    known.begin(connection, recent).await?;
     let now = now();
-    let under_way = under_way(&mut transaction).await?;
-    let candidates = candidates(&mut transaction, claim, &under_way, now).await?;
+    let under_way = under_way(connection).await?;
+    let candidates = candidates(connection, claim, &under_way, now).await?;
     let (mut plan, mut claimed) = plan_claim(claim, candidates, under_way, now);
-    brand_stream::number(&mut transaction, &mut plan).await?;
+    brand_stream::number(connection, known, recent, &mut plan).await?;
     claimed.iter_mut().zip(&plan.events).for_each(|(claimed, event)| claimed.event = event.clone());
-    save::save(&mut transaction, &plan, None, lease, now).await?;
-    transaction.commit().await?;
+    save::save(connection, known, &plan, None, lease, now).await?;
+    let written = Written { batch: None, lease_expires_at: microseconds_after(now, lease) };
+    recent_table::insert_and_commit(connection, &plan, written, now).await?;
+    recent.add(plan.take_events(), written);
     Ok(claimed)
 }
 

@@ -1,71 +1,119 @@
 //! Commits a batch of writes in one transaction.
 //! Must not write by itself what `save` writes for claims too.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use uuid::Uuid;
 
-use super::row::microseconds;
+use super::known::{Known, KnownJob};
+use super::recent::{MOST_RECENT, RecentEvents, Written, catch_up};
+use super::row::{microseconds, microseconds_after};
 use super::statement::{list, runs};
-use super::{brand_stream, row, save};
+use super::writer::Session;
+use super::{brand_stream, recent_table, row, save};
 use crate::job::JobId;
-use crate::store::plan::{Found, Keyed, LockedJob, Queue, keys, may_take_room, plan};
-use crate::store::{Committed, StoreError, StoreSettings, now};
+use crate::store::plan::{Found, Keyed, LockedJob, Plan, Queue, keys, may_take_room, plan};
+use crate::store::{Committed, StoreError, StoreSettings, StoredJob, now};
 use crate::write::{Refusal, Write};
 
 pub(super) async fn commit(
-    connection: &mut SqliteConnection,
+    session: &mut Session,
+    recent: &RecentEvents,
     batch: Uuid,
     writes: &[Write],
     settings: StoreSettings,
 ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    if recent.read().len() >= MOST_RECENT {
+        session.sort_in(recent).await?;
+    }
+    let Session { connection, known } = session;
+    known.begin(connection, recent).await?;
     let now = now();
-    let locked = read(&mut transaction, writes, now).await?;
-    let room = queue_room(&mut transaction, writes, &locked, settings.max_queued_jobs).await?;
-    let keyed = keyed(&mut transaction, writes).await?;
+    let locked = read(connection, known, recent, writes, now).await?;
+    let room = queue_room(connection, writes, &locked, settings.max_queued_jobs).await?;
+    let keyed = keyed(connection, recent, writes).await?;
     let queue = Queue { room, limit: settings.max_queued_jobs };
     // There are no brands here that could be missing.
     let mut plan = plan(batch, writes, Found { locked, keyed, unknown_brands: HashSet::new(), queue }, now);
-    brand_stream::number(&mut transaction, &mut plan).await?;
-    save::save(&mut transaction, &plan, Some(batch), settings.lease, now).await?;
-    transaction.commit().await?;
-    Ok(plan.outcomes)
+    brand_stream::number(connection, known, recent, &mut plan).await?;
+    save::save(connection, known, &plan, Some(batch), settings.lease, now).await?;
+    let written = Written { batch: Some(batch), lease_expires_at: microseconds_after(now, settings.lease) };
+    recent_table::insert_and_commit(connection, &plan, written, now).await?;
+    Ok(remember(known, recent, plan, written))
+}
+
+/// Keeps what is durable now for those who read and for the next batch.
+fn remember(
+    known: &mut Known,
+    recent: &RecentEvents,
+    mut plan: Plan<'_>,
+    written: Written,
+) -> Vec<Result<Committed, Refusal>> {
+    recent.add(plan.take_events(), written);
+    for (id, changed) in plan.changed {
+        let lease_expires_at = known.lease(id, changed.lease, written.lease_expires_at);
+        known.remember(KnownJob { job: changed.job, lease_expires_at, last_batch: written.batch });
+    }
+    known.forget_some();
+    plan.outcomes
 }
 
 /// The jobs of the batch. The immediate transaction is the only one that may write: all rows are locked.
 async fn read(
     connection: &mut SqliteConnection,
+    known: &mut Known,
+    recent: &RecentEvents,
     writes: &[Write],
     now: DateTime<Utc>,
 ) -> Result<HashMap<JobId, LockedJob>, StoreError> {
-    let ids: BTreeSet<Uuid> = writes.iter().map(|write| write.job_id.0).collect();
-    let ids: Vec<Uuid> = ids.into_iter().collect();
-    let mut locked = HashMap::with_capacity(ids.len());
-    for run in runs(&ids) {
-        let statement = format!("{SELECT} ({})", list("?", run.len()));
-        let query = sqlx::query(AssertSqlSafe(statement)).bind(microseconds(now));
-        let rows = run.iter().fold(query, |query, id| query.bind(*id)).fetch_all(&mut *connection).await?;
-        for found in &rows {
-            if let Some(job) = row::job(found)? {
-                let lease_expired = found.try_get("lease_expired")?;
-                locked.insert(job.id, LockedJob { job, lease_expired, last_batch: found.try_get("last_batch")? });
+    let ids: HashSet<JobId> = writes.iter().map(|write| write.job_id).collect();
+    let unknown: Vec<JobId> = ids.iter().copied().filter(|id| !known.jobs.contains_key(id)).collect();
+    let mut locked: HashMap<JobId, LockedJob> =
+        ids.iter().filter_map(|id| Some((*id, lock(known.jobs.get(id)?, now)))).collect();
+    for run in runs(&unknown) {
+        let query = sqlx::query(AssertSqlSafe(format!("{SELECT} ({})", list("?", run.len()))));
+        for found in run.iter().fold(query, |query, id| query.bind(id.0)).fetch_all(&mut *connection).await? {
+            if let Some(read) = read_job(&found, recent)? {
+                locked.insert(read.job.id, lock(&read, now));
+                known.remember(read);
             }
         }
     }
     Ok(locked)
 }
 
-const SELECT: &str = concat!(
-    "SELECT ",
-    job_columns!(),
-    ", coalesce(lease_expires_at < ?, 0) AS lease_expired, last_batch FROM ai_jobs WHERE id IN"
-);
+const SELECT: &str =
+    concat!("SELECT ", job_columns!(), ", lease_expires_at, updated_at, last_batch FROM ai_jobs WHERE id IN");
+
+/// The job of a row, brought up to its latest event.
+fn read_job(found: &SqliteRow, recent: &RecentEvents) -> Result<Option<KnownJob>, StoreError> {
+    let Some(job) = row::job(found)? else { return Ok(None) };
+    let (lease_expires_at, last_batch) = (found.try_get("lease_expires_at")?, found.try_get("last_batch")?);
+    let mut known = KnownJob { job, lease_expires_at, last_batch };
+    if let Some(latest) = recent.read().latest(known.job.id)
+        && latest.is_ahead_of(known.job.last_seq)
+    {
+        catch_up(&mut known.job, &latest)?;
+        known.lease_expires_at = latest.lease(lease_expires_at, found.try_get("updated_at")?);
+        known.last_batch = latest.written.batch.or(last_batch);
+    }
+    Ok(Some(known))
+}
+
+fn lock(known: &KnownJob, now: DateTime<Utc>) -> LockedJob {
+    let lease_expired = known.lease_expires_at.is_some_and(|expires_at| expires_at < microseconds(now));
+    LockedJob { job: known.job.clone(), lease_expired, last_batch: known.last_batch }
+}
 
 /// The jobs that the brands of the batch have started before under the batch's keys.
-async fn keyed(connection: &mut SqliteConnection, writes: &[Write]) -> Result<Keyed, StoreError> {
+async fn keyed(
+    connection: &mut SqliteConnection,
+    recent: &RecentEvents,
+    writes: &[Write],
+) -> Result<Keyed, StoreError> {
     let mut keyed = Keyed::default();
     for (brand_id, key) in keys(writes) {
         let found = sqlx::query(concat!(
@@ -78,7 +126,13 @@ async fn keyed(connection: &mut SqliteConnection, writes: &[Write]) -> Result<Ke
         .fetch_optional(&mut *connection)
         .await?;
         if let Some(found) = found {
-            keyed.insert((brand_id, key.to_owned()), row::stored_job(&found)?);
+            let mut stored = row::stored_job(&found)?;
+            if let Some(StoredJob { job, .. }) = &mut stored
+                && let Some(latest) = recent.read().latest(job.id)
+            {
+                catch_up(job, &latest)?;
+            }
+            keyed.insert((brand_id, key.to_owned()), stored);
         }
     }
     Ok(keyed)

@@ -4,18 +4,21 @@
 use std::time::Duration;
 
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
-use sqlx::{QueryBuilder, Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row};
 
+use super::recent::{Recent, RecentEvents};
 use super::row::{self, microseconds, microseconds_after};
 use super::statement::{over_rows, runs};
+use super::writer::Session;
 use crate::job::{Attempt, JobId, JobType};
 use crate::store::{StoreError, now};
 
 pub(super) async fn extend(
-    connection: &mut SqliteConnection,
+    session: &mut Session,
     held: &[(JobId, Attempt)],
     lease: Duration,
 ) -> Result<Vec<(JobId, Attempt)>, StoreError> {
+    let Session { connection, known } = session;
     let now = now();
     let mut extended = Vec::with_capacity(held.len());
     for run in runs(held) {
@@ -33,6 +36,11 @@ pub(super) async fn extend(
         let query = query.bind(microseconds_after(now, lease)).bind(microseconds(now));
         for found in query.fetch_all(&mut *connection).await? {
             extended.push(id_and_attempt(&found)?);
+        }
+    }
+    for (id, _) in &extended {
+        if let Some(known) = known.jobs.get_mut(id) {
+            known.lease_expires_at = Some(microseconds_after(now, lease));
         }
     }
     Ok(extended)
@@ -61,17 +69,46 @@ pub(super) async fn still_held(
     Ok(found)
 }
 
-pub(super) async fn expired(readers: &SqlitePool, limit: u32) -> Result<Vec<(JobId, Attempt)>, StoreError> {
-    let mut query: QueryBuilder<Sqlite> =
-        QueryBuilder::new("SELECT id, attempt FROM ai_jobs WHERE status = 'processing' AND lease_expires_at < ");
-    query.push_bind(microseconds(now())).push(" AND job_type IN (");
+pub(super) async fn expired(
+    readers: &SqlitePool,
+    recent: &RecentEvents,
+    limit: u32,
+) -> Result<Vec<(JobId, Attempt)>, StoreError> {
+    let now = microseconds(now());
+    let recent = recent.ask(readers, Recent::all_latest).await?;
+    let silent = recent.iter().filter(|(_, latest)| latest.written.lease_expires_at < now && !latest.is_the_end());
+    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+        "SELECT id, attempt, last_seq, lease_expires_at, updated_at FROM ai_jobs
+         WHERE status = 'processing' AND lease_expires_at IS NOT NULL AND (lease_expires_at < ",
+    );
+    query.push_bind(now).push(" OR id IN (");
+    let mut list = query.separated(", ");
+    for (id, _) in silent {
+        list.push_bind(id.0);
+    }
+    query.push(")) AND job_type IN (");
     let mut list = query.separated(", ");
     for job_type in JobType::ALL {
         list.push_bind(job_type.as_str());
     }
-    query.push(") ORDER BY lease_expires_at LIMIT ").push_bind(limit);
-    let rows = query.build().fetch_all(readers).await?;
-    rows.iter().map(id_and_attempt).collect()
+    // Of those whose rows are behind some have not expired.
+    let with_those = u32::try_from(recent.len()).unwrap_or(u32::MAX).saturating_add(limit);
+    query.push(") ORDER BY lease_expires_at LIMIT ").push_bind(with_those);
+    let mut expired = Vec::new();
+    for found in query.build().fetch_all(readers).await? {
+        let held = id_and_attempt(&found)?;
+        let of_row = found.try_get("lease_expires_at")?;
+        let lease = match recent.get(&held.0) {
+            Some(latest) if latest.is_ahead_of(found.try_get("last_seq")?) => {
+                latest.lease(of_row, found.try_get("updated_at")?)
+            }
+            _ => of_row,
+        };
+        if lease.is_some_and(|lease| lease < now) && expired.len() < limit as usize {
+            expired.push(held);
+        }
+    }
+    Ok(expired)
 }
 
 fn id_and_attempt(found: &SqliteRow) -> Result<(JobId, Attempt), StoreError> {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,16 +21,20 @@ use crate::event::{Event, Seq, Subject};
 use crate::job::{Attempt, BrandId, JobId, JobType};
 use crate::write::{Refusal, ResultTable, Write};
 use lock::FileLock;
-use writer::Writer;
+use recent::RecentEvents;
+use writer::{Session, Writer};
 
 mod brand_stream;
 mod claim;
 mod commit;
 pub(super) mod inspect;
+mod known;
 mod lease;
 mod lock;
 mod prune;
 mod read;
+mod recent;
+mod recent_table;
 mod result_row;
 mod row;
 mod save;
@@ -53,6 +57,9 @@ const ROWS_IN_TRANSIT: usize = 256;
 const CACHE_KIB: &str = "-16384";
 /// The log is cut back to this size after a checkpoint.
 const LOG_BYTES: &str = "67108864";
+/// After this many pages, which are 16 MiB, a commit copies the log into the file. The pages of recent events are written
+/// again and again: the longer the log, the fewer of them are copied.
+const LOG_PAGES: &str = "4096";
 
 /// Jobs and events in one SQLite file, in WAL mode with one writing connection.
 ///
@@ -63,9 +70,24 @@ const LOG_BYTES: &str = "67108864";
 pub struct SqliteStore {
     writer: Writer,
     readers: SqlitePool,
+    recent: Arc<RecentEvents>,
     settings: StoreSettings,
     /// Given back when the store is closed or dropped.
     lock: Mutex<Option<FileLock>>,
+}
+
+/// Runs a verb on the writing connection, which is kept if the verb succeeded. After a failed COMMIT (a full disk) SQLite
+/// has rolled back by itself while sqlx still counts a transaction: such a connection would refuse every later one.
+macro_rules! on_writer {
+    ($store:expr, $session:ident => $verb:expr) => {{
+        let mut lent = $store.writer.lend().await?;
+        let $session = lent.get();
+        let outcome = $verb.await;
+        if outcome.is_ok() {
+            lent.give_back();
+        }
+        outcome
+    }};
 }
 
 impl SqliteStore {
@@ -95,43 +117,38 @@ impl SqliteStore {
             .max_lifetime(None)
             .test_before_acquire(false)
             .connect_lazy_with(options.clone().create_if_missing(false).read_only(true));
-        let writer = Writer::new(options);
-        let mut connection = writer.lend().await?;
+        let recent = Arc::new(RecentEvents::new(settings.alone));
+        let writer = Writer::new(options, recent.clone());
+        let mut lent = writer.lend().await?;
+        let Session { connection, known } = lent.get();
         // sqlx has no lock for SQLite's migrations: two processes that start at once would both create the tables.
-        let mut transaction = connection.get().begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         migrations::run(&migrations::for_sqlite(), &mut *transaction).await?;
         transaction.commit().await?;
-        connection.give_back();
-        Ok(SqliteStore { writer, readers, settings, lock: Mutex::new(lock) })
+        known.begin(connection, &recent).await?;
+        known::commit(connection).await?;
+        lent.give_back();
+        Ok(SqliteStore { writer, readers, recent, settings, lock: Mutex::new(lock) })
     }
-}
 
-/// Runs a verb on the writing connection, which is kept if the verb succeeded. After a failed COMMIT (a full disk) SQLite
-/// has rolled back by itself while sqlx still counts a transaction: such a connection would refuse every later one.
-macro_rules! on_writer {
-    ($store:expr, $connection:ident => $verb:expr) => {{
-        let mut lent = $store.writer.lend().await?;
-        let $connection = lent.get();
-        let outcome = $verb.await;
-        if outcome.is_ok() {
-            lent.give_back();
-        }
-        outcome
-    }};
+    /// Whoever opens a file that is at rest finds every event in one table.
+    async fn sort_in(&self) -> Result<(), StoreError> {
+        on_writer!(self, session => session.sort_in(&self.recent))
+    }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn commit(&self, batch: Uuid, writes: &[Write]) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
         let writes = replace_nul(writes);
-        on_writer!(self, connection => commit::commit(connection, batch, &writes, self.settings))
+        on_writer!(self, session => commit::commit(session, &self.recent, batch, &writes, self.settings))
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
         if claim.limit == 0 || claim.job_types.is_empty() {
             return Ok(Vec::new());
         }
-        on_writer!(self, connection => claim::claim(connection, claim, self.settings.lease))
+        on_writer!(self, session => claim::claim(session, &self.recent, claim, self.settings.lease))
     }
 
     async fn still_held(&self, held: &[(JobId, Attempt)]) -> Result<Vec<(JobId, Attempt)>, StoreError> {
@@ -139,15 +156,15 @@ impl Store for SqliteStore {
     }
 
     async fn heartbeat(&self, held: &[(JobId, Attempt)]) -> Result<Vec<(JobId, Attempt)>, StoreError> {
-        on_writer!(self, connection => lease::extend(connection, held, self.settings.lease))
+        on_writer!(self, session => lease::extend(session, held, self.settings.lease))
     }
 
     async fn expired_leases(&self, limit: u32) -> Result<Vec<(JobId, Attempt)>, StoreError> {
-        lease::expired(&self.readers, limit).await
+        lease::expired(&self.readers, &self.recent, limit).await
     }
 
     async fn job(&self, id: JobId) -> Result<Option<StoredJob>, StoreError> {
-        read::job(&self.readers, id).await
+        read::job(&self.readers, &self.recent, id).await
     }
 
     async fn result_data(&self, id: JobId) -> Result<Option<Value>, StoreError> {
@@ -160,24 +177,24 @@ impl Store for SqliteStore {
         after: Option<Position>,
         limit: u32,
     ) -> Result<Vec<StoredJob>, StoreError> {
-        read::jobs(&self.readers, filter, after, limit).await
+        read::jobs(&self.readers, &self.recent, filter, after, limit).await
     }
 
     async fn events_after(&self, subject: Subject, cursor: Seq, limit: u32) -> Result<Vec<Event>, StoreError> {
-        read::events_after(&self.readers, subject, cursor, limit).await
+        read::events_after(&self.readers, &self.recent, subject, cursor, limit).await
     }
 
     async fn news(&self, after: &[(Subject, Seq)], limit: u32) -> Result<Vec<(Subject, Vec<Event>)>, StoreError> {
         let mut news = Vec::new();
         for (subject, cursor) in after {
-            let events = read::events_after(&self.readers, *subject, *cursor, limit).await?;
+            let events = read::events_after(&self.readers, &self.recent, *subject, *cursor, limit).await?;
             news.extend((!events.is_empty()).then_some((*subject, events)));
         }
         Ok(news)
     }
 
     async fn brand_stream(&self, brand_id: BrandId) -> Result<BrandStream, StoreError> {
-        brand_stream::read(&self.readers, brand_id).await
+        brand_stream::read(&self.readers, &self.recent, brand_id).await
     }
 
     async fn step_output(&self, id: JobId, name: &str) -> Result<Option<Value>, StoreError> {
@@ -198,18 +215,18 @@ impl Store for SqliteStore {
     }
 
     async fn prune(&self, deltas_before: DateTime<Utc>, events_before: DateTime<Utc>) -> Result<u64, StoreError> {
-        on_writer!(self, connection => prune::prune(connection, deltas_before, events_before))
+        on_writer!(self, session => prune::prune(session, &self.recent, deltas_before, events_before))
     }
 
     async fn claim_webhooks(&self, claim: &WebhookClaim) -> Result<Vec<ClaimedWebhook>, StoreError> {
         if !webhooks::any_due(&self.readers).await? {
             return Ok(Vec::new());
         }
-        on_writer!(self, connection => webhooks::claim(connection, claim))
+        on_writer!(self, session => webhooks::claim(&mut session.connection, claim))
     }
 
     async fn settle_webhook(&self, webhook: &ClaimedWebhook, outcome: &WebhookOutcome) -> Result<(), StoreError> {
-        on_writer!(self, connection => webhooks::settle(connection, webhook, outcome))
+        on_writer!(self, session => webhooks::settle(&mut session.connection, webhook, outcome))
     }
 
     async fn queue(&self) -> Result<Queue, StoreError> {
@@ -222,6 +239,9 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         self.readers.close().await;
+        if let Err(error) = self.sort_in().await {
+            tracing::warn!(%error, "the recent events were not sorted in; they are read when the file is opened again");
+        }
         self.writer.close().await;
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -242,6 +262,7 @@ fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
         .foreign_keys(true)
         .pragma("cache_size", CACHE_KIB)
         .pragma("journal_size_limit", LOG_BYTES)
+        .pragma("wal_autocheckpoint", LOG_PAGES)
         .row_buffer_size(ROWS_IN_TRANSIT)
         .statement_cache_capacity(PREPARED_STATEMENTS))
 }

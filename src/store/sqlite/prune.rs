@@ -4,15 +4,20 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, SqliteConnection};
 
+use super::recent::RecentEvents;
 use super::row::microseconds;
+use super::writer::Session;
 use crate::store::StoreError;
 use crate::store::plan::{PRUNE_ROUNDS, PRUNED_JOBS_PER_ROUND};
 
 pub(super) async fn prune(
-    connection: &mut SqliteConnection,
+    session: &mut Session,
+    recent: &RecentEvents,
     deltas_before: DateTime<Utc>,
     events_before: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
+    session.sort_in(recent).await?;
+    let connection = &mut session.connection;
     let deltas = until_some_are_removed(connection, &DELTAS, deltas_before).await?;
     let history = until_some_are_removed(connection, &HISTORY, events_before).await?;
     Ok(deltas + history)

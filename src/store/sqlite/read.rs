@@ -7,19 +7,28 @@ use sqlx::sqlite::{Sqlite, SqlitePool};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::recent::{After, Recent, RecentEvents, catch_up};
 use super::row::{self, microseconds};
 use super::webhooks;
 use crate::event::{Event, Seq, Subject};
 use crate::job::{JobId, JobType};
 use crate::store::{JobFilter, Position, Queue, StepDuration, StoreError, StoredJob, now};
 
-pub(super) async fn job(readers: &SqlitePool, id: JobId) -> Result<Option<StoredJob>, StoreError> {
+pub(super) async fn job(
+    readers: &SqlitePool,
+    recent: &RecentEvents,
+    id: JobId,
+) -> Result<Option<StoredJob>, StoreError> {
+    let latest = recent.ask(readers, |recent| recent.latest(id)).await?;
     let found = sqlx::query(concat!("SELECT ", job_columns!(), ", input_data FROM ai_jobs WHERE id = ?"))
         .bind(id.0)
         .fetch_optional(readers)
         .await?;
     let mut jobs: Vec<StoredJob> =
         found.iter().filter_map(|found| row::stored_job(found).transpose()).collect::<Result<_, _>>()?;
+    for (stored, latest) in jobs.iter_mut().zip(&latest) {
+        catch_up(&mut stored.job, latest)?;
+    }
     webhooks::add_states(readers, &mut jobs).await?;
     Ok(jobs.pop())
 }
@@ -36,10 +45,12 @@ pub(super) async fn result_data(readers: &SqlitePool, id: JobId) -> Result<Optio
 
 pub(super) async fn jobs(
     readers: &SqlitePool,
+    recent: &RecentEvents,
     filter: &JobFilter,
     after: Option<Position>,
     limit: u32,
 ) -> Result<Vec<StoredJob>, StoreError> {
+    let latest = recent.ask(readers, Recent::all_latest).await?;
     let mut query: QueryBuilder<Sqlite> =
         QueryBuilder::new(concat!("SELECT ", job_columns!(), ", input_data FROM ai_jobs WHERE +job_type IN ("));
     push_list(&mut query, filter.job_type_names());
@@ -66,6 +77,11 @@ pub(super) async fn jobs(
     let rows = query.build().fetch_all(readers).await?;
     let mut jobs: Vec<StoredJob> =
         rows.iter().filter_map(|found| row::stored_job(found).transpose()).collect::<Result<_, _>>()?;
+    for StoredJob { job, .. } in &mut jobs {
+        if let Some(latest) = latest.get(&job.id) {
+            catch_up(job, latest)?;
+        }
+    }
     webhooks::add_states(readers, &mut jobs).await?;
     Ok(jobs)
 }
@@ -81,6 +97,23 @@ where
 }
 
 pub(super) async fn events_after(
+    readers: &SqlitePool,
+    recent: &RecentEvents,
+    subject: Subject,
+    cursor: Seq,
+    limit: u32,
+) -> Result<Vec<Event>, StoreError> {
+    let After { events: recent, whole } = recent.ask(readers, |recent| recent.after(subject, cursor, limit)).await?;
+    let mut events = if whole { Vec::new() } else { sorted_in_after(readers, subject, cursor, limit).await? };
+    // What was sorted in between the two looks is in both.
+    let last = events.last().map_or(cursor, |event| event.position(subject));
+    let room = (limit as usize).saturating_sub(events.len());
+    let later = recent.iter().filter(|event| event.position(subject) > last).take(room);
+    events.extend(later.map(|event| Event::clone(event)));
+    Ok(events)
+}
+
+async fn sorted_in_after(
     readers: &SqlitePool,
     subject: Subject,
     cursor: Seq,

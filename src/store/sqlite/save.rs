@@ -1,6 +1,8 @@
-//! Writes a plan: one statement for each table and kind of change, with a parameter for each value of each row.
+//! Writes what a plan changes besides its events: one statement for each table and kind of change, with a parameter for
+//! each value of each row.
 //! Must not begin or end the transaction.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -8,32 +10,43 @@ use sqlx::SqliteConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::result_row;
+use super::known::Known;
 use super::row::{microseconds, microseconds_after};
 use super::statement::{over_rows, runs};
-use super::webhooks;
-use crate::job::NewJob;
+use super::{result_row, webhooks};
+use crate::job::{JobId, NewJob};
 use crate::store::plan::{ChangedJob, Plan, StepOutput};
-use crate::write::LeaseChange;
 
 /// Makes the plan part of the transaction. `batch` is remembered with the jobs; a claim has none and leaves theirs.
 pub(super) async fn save(
     connection: &mut SqliteConnection,
+    known: &Known,
     plan: &Plan<'_>,
     batch: Option<Uuid>,
     lease: Duration,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     insert_jobs(connection, &plan.to_create(), batch, now).await?;
-    update_moved_jobs(connection, &plan.to_update(true), batch, lease, now).await?;
-    update_progress(connection, &plan.to_update(false), batch, lease, now).await?;
-    insert_events(connection, plan).await?;
+    update_moved_jobs(connection, known, &plan.to_update(true), batch, lease, now).await?;
+    update_progress(connection, &beyond_their_events(known, plan), batch, lease, now).await?;
     insert_step_outputs(connection, &plan.step_outputs, now).await?;
     webhooks::insert(connection, &plan.deliveries, now).await?;
     for (job, row) in plan.result_rows() {
         result_row::insert(connection, job.brand_id, row, now).await?;
     }
     Ok(())
+}
+
+/// Jobs that have moved on by progress alone, but by more than their latest events tell: to another step, or by a step's
+/// output. The rows of all others follow when their events are sorted in.
+fn beyond_their_events<'p, 'w>(known: &Known, plan: &'p Plan<'w>) -> Vec<&'p ChangedJob<'w>> {
+    let with_output: HashSet<JobId> = plan.step_outputs.iter().map(|step| step.job_id).collect();
+    let is_behind = |changed: &&ChangedJob<'_>| {
+        let before = known.jobs.get(&changed.job.id).map(|known| &known.job);
+        before.is_none_or(|before| before.step_started_at != changed.job.step_started_at)
+            || with_output.contains(&changed.job.id)
+    };
+    plan.to_update(false).into_iter().filter(is_behind).collect()
 }
 
 /// A job that nobody has claimed has none of the members that an attempt sets.
@@ -79,26 +92,27 @@ async fn insert_jobs(
 
 async fn update_moved_jobs(
     connection: &mut SqliteConnection,
+    known: &Known,
     jobs: &[&ChangedJob<'_>],
     batch: Option<Uuid>,
     lease: Duration,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
+    let extended = microseconds_after(now, lease);
     for run in runs(jobs) {
         let mut query = over_rows(
             "WITH c (id, status, progress, current_step, step, retry_count, attempt, last_seq, started_at,
-                     completed_at, result_id, result_data, error_message, error_code, keeps_lease, lease_expires_at,
-                     run_at, step_started_at) AS (VALUES",
+                     completed_at, result_id, result_data, error_message, error_code, lease_expires_at, run_at,
+                     step_started_at) AS (VALUES",
             run.len(),
-            18,
+            17,
             ") UPDATE ai_jobs
              SET status = c.status, progress = c.progress, current_step = c.current_step, step = c.step,
                  retry_count = c.retry_count, attempt = c.attempt, last_seq = c.last_seq, started_at = c.started_at,
                  completed_at = c.completed_at, result_id = c.result_id,
                  result_data = coalesce(c.result_data, ai_jobs.result_data), error_message = c.error_message,
                  error_code = c.error_code, step_started_at = c.step_started_at,
-                 lease_expires_at = iif(c.keeps_lease, ai_jobs.lease_expires_at, c.lease_expires_at),
-                 run_at = coalesce(c.run_at, ai_jobs.run_at), pruned = 'nothing',
+                 lease_expires_at = c.lease_expires_at, run_at = coalesce(c.run_at, ai_jobs.run_at), pruned = 'nothing',
                  last_batch = coalesce(?, ai_jobs.last_batch), updated_at = ?
              FROM c WHERE ai_jobs.id = c.id",
         );
@@ -118,8 +132,7 @@ async fn update_moved_jobs(
                 .bind(result.map(|result| Json(&result.result_data)))
                 .bind(&job.error_message)
                 .bind(&job.error_code)
-                .bind(*change == LeaseChange::Keep)
-                .bind((*change == LeaseChange::Extend).then(|| microseconds_after(now, lease)))
+                .bind(known.lease(job.id, *change, extended))
                 .bind(delay.map(|delay| microseconds_after(now, delay)))
                 .bind(job.step_started_at.map(microseconds));
         }
@@ -162,31 +175,6 @@ async fn update_progress(
             .bind(microseconds(now))
             .execute(&mut *connection)
             .await?;
-    }
-    Ok(())
-}
-
-/// `OR FAIL`, because by default SQLite keeps a second journal to undo the statement alone. Here a refused row undoes the
-/// whole transaction anyway.
-async fn insert_events(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
-    for run in runs(&plan.events) {
-        let mut query = over_rows(
-            "INSERT OR FAIL INTO job_events (job_id, seq, name, at, data, brand_id, brand_seq) VALUES",
-            run.len(),
-            7,
-            "",
-        );
-        for event in run {
-            query = query
-                .bind(event.job_id.0)
-                .bind(event.seq)
-                .bind(event.name.as_str())
-                .bind(microseconds(event.at))
-                .bind(&event.data)
-                .bind(plan.brand_of(event).map(|brand_id| brand_id.0))
-                .bind(event.brand_seq);
-        }
-        query.execute(&mut *connection).await?;
     }
     Ok(())
 }

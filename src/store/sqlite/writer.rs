@@ -1,37 +1,62 @@
-//! The one connection that writes, lent to one caller at a time.
+//! The one connection that writes, with what it knows, lent to one caller at a time.
 //! Must not be shared through a pool: a pool tests the connection after each use and keeps one that was left inside a
 //! transaction (sqlx issue 4385).
+
+use std::sync::Arc;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
+use super::known::{self, Known};
+use super::recent::{Recent, RecentEvents};
+use super::recent_table;
 use super::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT};
 use crate::store::StoreError;
 
 pub(super) struct Writer {
     options: SqliteConnectOptions,
+    recent: Arc<RecentEvents>,
     state: Mutex<State>,
 }
 
 enum State {
     /// Ready to be lent.
-    Open(SqliteConnection),
+    Open(Session),
     /// Lent, or lost by a caller that was dropped while it used it: the next caller opens another.
     Away,
     Closed,
 }
 
-/// The writing connection in use. Dropped without [`Lent::give_back`] it is closed, and SQLite rolls back.
+/// The writing connection, and what it knows of the file.
+pub(super) struct Session {
+    pub connection: SqliteConnection,
+    pub known: Known,
+}
+
+/// The writing connection in use. Dropped without [`Lent::give_back`] it is closed, and SQLite rolls back; what it has
+/// made durable is then in doubt.
 pub(super) struct Lent<'w> {
+    // Before the place: whoever comes next must not find what is in memory believed.
+    doubt: Doubt<'w>,
     place: MutexGuard<'w, State>,
-    connection: SqliteConnection,
+    session: Session,
+}
+
+struct Doubt<'w>(Option<&'w RecentEvents>);
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        if let Some(recent) = self.0 {
+            recent.doubt();
+        }
+    }
 }
 
 impl Writer {
-    pub fn new(options: SqliteConnectOptions) -> Writer {
-        Writer { options, state: Mutex::new(State::Away) }
+    pub fn new(options: SqliteConnectOptions, recent: Arc<RecentEvents>) -> Writer {
+        Writer { options, recent, state: Mutex::new(State::Away) }
     }
 
     /// Waits for its turn, as long as a caller may wait for a connection while others use it.
@@ -40,35 +65,51 @@ impl Writer {
         let mut place = timeout(wait, self.state.lock())
             .await
             .map_err(|_| StoreError::Unavailable(format!("no turn to write within {} s", wait.as_secs())))?;
-        let connection = match std::mem::replace(&mut *place, State::Away) {
-            State::Open(connection) => connection,
-            State::Away => self.options.connect().await?,
+        let session = match std::mem::replace(&mut *place, State::Away) {
+            State::Open(session) => session,
+            State::Away => Session { connection: self.options.connect().await?, known: Known::default() },
             State::Closed => {
                 *place = State::Closed;
                 return Err(StoreError::Unavailable("it is closed".to_owned()));
             }
         };
-        Ok(Lent { place, connection })
+        Ok(Lent { doubt: Doubt(Some(&self.recent)), place, session })
     }
 
     /// Closes the connection, which moves the log into the file.
     pub async fn close(&self) {
         let mut place = self.state.lock().await;
-        if let State::Open(connection) = std::mem::replace(&mut *place, State::Closed)
-            && let Err(error) = connection.close().await
+        if let State::Open(session) = std::mem::replace(&mut *place, State::Closed)
+            && let Err(error) = session.connection.close().await
         {
             tracing::warn!(%error, "the SQLite file did not close cleanly; it is repaired when it is opened again");
         }
     }
 }
 
+impl Session {
+    /// Moves the recent events to where they are kept, in a transaction of its own.
+    pub async fn sort_in(&mut self, recent: &RecentEvents) -> Result<(), StoreError> {
+        let Session { connection, known } = self;
+        known.begin(connection, recent).await?;
+        let ahead = recent.read().ahead_of_rows();
+        if !ahead.jobs.is_empty() {
+            recent_table::sort_in(connection, &ahead).await?;
+        }
+        known::commit(connection).await?;
+        recent.replace(Recent::default());
+        Ok(())
+    }
+}
+
 impl Lent<'_> {
-    pub fn get(&mut self) -> &mut SqliteConnection {
-        &mut self.connection
+    pub fn get(&mut self) -> &mut Session {
+        &mut self.session
     }
 
     pub fn give_back(self) {
-        let Lent { mut place, connection } = self;
-        *place = State::Open(connection);
+        let Lent { mut doubt, mut place, session } = self;
+        doubt.0 = None;
+        *place = State::Open(session);
     }
 }

@@ -8,7 +8,7 @@ use jobcast::engine::{Engine, EngineSettings, EngineTasks};
 use jobcast::event::Seq;
 use jobcast::event_log::EventLog;
 use jobcast::http::{self, ApiSettings, OpenStreams, Proxy, ServeSettings};
-use jobcast::hub::Hub;
+use jobcast::hub::{Hub, Keep};
 use jobcast::job::{BrandId, JobId, JobType, NewJob};
 use jobcast::pipeline::{Pipeline, Registry};
 use jobcast::store::{Claim, Store};
@@ -24,6 +24,8 @@ use super::{Client, DEADLINE, SECRET};
 pub struct LogServer {
     pub url: Url,
     pub event_log: EventLog,
+    /// The channels of what is watched on it.
+    pub hub: Hub,
     /// The event streams that are open on it.
     pub streams: OpenStreams,
     _tasks: EngineTasks,
@@ -34,6 +36,11 @@ impl LogServer {
     /// A server over this store; no job runs by itself on it.
     pub async fn start(store: Arc<dyn Store>) -> LogServer {
         LogServer::running(store, Vec::new()).await
+    }
+
+    /// The same that keeps another number of frames in memory.
+    pub async fn keeping(store: Arc<dyn Store>, keep: Keep) -> LogServer {
+        LogServer::with_hub(store, Hub::keeping(keep), Vec::new(), None, ServeSettings::default()).await
     }
 
     /// The same, asking for tokens signed with [`SECRET`].
@@ -58,7 +65,18 @@ impl LogServer {
         keys: Option<Arc<Keys>>,
         connections: ServeSettings,
     ) -> LogServer {
-        let (event_log, _) = EventLog::start(store.clone(), Hub::default());
+        LogServer::with_hub(store, Hub::default(), pipelines, keys, connections).await
+    }
+
+    async fn with_hub(
+        store: Arc<dyn Store>,
+        hub: Hub,
+        pipelines: Vec<Arc<dyn Pipeline>>,
+        keys: Option<Arc<Keys>>,
+        connections: ServeSettings,
+    ) -> LogServer {
+        // Without its tasks: it does not hear what other servers on the same database write.
+        let (event_log, _) = EventLog::start(store.clone(), hub.clone());
         let settings = EngineSettings {
             max_concurrent_jobs: 1,
             max_jobs_per_brand: 1,
@@ -84,7 +102,7 @@ impl LogServer {
         let (router, streams) = http::router(engine, settings);
         let serving = http::serve(listener, router, connections, CancellationToken::new());
         let serving = AbortOnDropHandle::new(tokio::spawn(serving));
-        LogServer { url, event_log, streams, _tasks: tasks, _serving: serving }
+        LogServer { url, event_log, hub, streams, _tasks: tasks, _serving: serving }
     }
 
     pub fn client(&self) -> Client {

@@ -2,6 +2,7 @@
 //! the product.
 
 mod client;
+mod counting_store;
 mod demo;
 mod history;
 mod log_server;
@@ -16,6 +17,7 @@ mod site;
 mod token;
 
 pub use client::Client;
+pub use counting_store::{CountingStore, Reads};
 pub use demo::Demo;
 pub use history::{assert_complete, stored};
 pub use log_server::LogServer;

@@ -239,6 +239,7 @@ fn assert_labels_are_known(shown: &Exposition) {
         ("limit", &["all", "address", "token", "brand_rate", "queue_full"]),
         ("upstream", &["gtm", "foreplay", "claude"]),
         ("learnt_by", &["notice", "poll"]),
+        ("from", &["memory", "database"]),
         ("version", &[env!("CARGO_PKG_VERSION")]),
     ];
     for sample in shown.samples() {

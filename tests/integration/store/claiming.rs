@@ -49,8 +49,8 @@ async fn a_claimed_job_is_stored_as_it_was_answered(database: TestDatabase) {
 }
 
 async fn a_brand_has_no_more_jobs_under_way_than_its_limit(database: TestDatabase) {
-    let store = database.store(settings()).await;
-    let other_instance = database.store(settings()).await;
+    let store = database.store(among_others()).await;
+    let other_instance = database.store(among_others()).await;
     let brand = brand();
     for _ in 0..5 {
         created(&*store, brand).await;
@@ -173,7 +173,7 @@ async fn claim_until_none_waits(store: Arc<dyn Store>) -> Vec<Job> {
 
 async fn concurrent_claims_never_share_a_job(database: TestDatabase) {
     const JOBS: usize = 60;
-    let stores = [database.store(settings()).await, database.store(settings()).await];
+    let stores = [database.store(among_others()).await, database.store(among_others()).await];
     let creates: Vec<Write> = (0..JOBS).map(|_| create(brand())).collect();
     commit(&*stores[0], &creates).await;
     let mut tasks = Vec::new();

@@ -26,7 +26,6 @@ on_both_databases!(
     a_failure_is_stored_with_its_reason,
     the_same_batch_again_changes_nothing,
     a_poisoned_write_rejects_its_batch_whole,
-    an_event_that_is_refused_takes_its_batch_back,
     nul_characters_are_replaced_everywhere,
     large_batches_are_stored_whole,
     two_stores_writing_the_same_jobs_give_each_a_full_sequence,
@@ -215,19 +214,6 @@ async fn a_poisoned_write_rejects_its_batch_whole(database: TestDatabase) {
     }
 }
 
-async fn an_event_that_is_refused_takes_its_batch_back(database: TestDatabase) {
-    let store = database.store(settings()).await;
-    let in_the_way = processing(&*store).await.id;
-    // No other job has events yet.
-    database.execute("INSERT INTO job_events (job_id, seq, name, at, data) SELECT job_id, 3, name, at, data FROM job_events WHERE seq = 2").await;
-    let neighbour = processing(&*store).await.id;
-    let refused = store.commit(Uuid::new_v4(), &[delta(neighbour, 1, "a"), delta(in_the_way, 1, "b")]).await;
-    assert!(matches!(refused, Err(StoreError::Rejected(_))), "{refused:?}");
-    assert_eq!(seqs(&*store, neighbour).await, [1, 2]);
-    assert_eq!(stored(&*store, neighbour).await.last_seq, 2);
-    assert_eq!(commit_one(&*store, delta(neighbour, 1, "c")).await.unwrap().events[0].seq, 3);
-}
-
 async fn nul_characters_are_replaced_everywhere(database: TestDatabase) {
     let store = database.store(settings()).await;
     let mut new = new_job(brand());
@@ -288,8 +274,8 @@ async fn large_batches_are_stored_whole(database: TestDatabase) {
 async fn two_stores_writing_the_same_jobs_give_each_a_full_sequence(database: TestDatabase) {
     const WRITERS: usize = 4;
     const BATCHES: usize = 40;
-    let first = database.store(settings()).await;
-    let second = database.store(settings()).await;
+    let first = database.store(among_others()).await;
+    let second = database.store(among_others()).await;
     let mut ids = Vec::new();
     for _ in 0..8 {
         ids.push(processing(&*first).await.id);

@@ -136,7 +136,7 @@ async fn the_same_batch_again_finds_its_own_job(database: TestDatabase) {
 }
 
 async fn starts_under_one_key_that_race_are_one_job(database: TestDatabase) {
-    let stores = [database.store(settings()).await, database.store(settings()).await];
+    let stores = [database.store(among_others()).await, database.store(among_others()).await];
     for round in 0..5 {
         let brand_id = brand();
         let racing = (0..32).map(|n| {
@@ -156,7 +156,7 @@ async fn starts_under_one_key_that_race_are_one_job(database: TestDatabase) {
 
 async fn batches_with_the_same_keys_in_any_order_do_not_block_each_other(database: TestDatabase) {
     const KEYS: usize = 40;
-    let stores = [database.store(settings()).await, database.store(settings()).await];
+    let stores = [database.store(among_others()).await, database.store(among_others()).await];
     for round in 1..=10 {
         let brands = [brand(), brand()];
         let batch = |reversed: bool| {

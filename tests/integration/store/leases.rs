@@ -60,8 +60,8 @@ async fn a_job_without_retries_left_fails_when_its_worker_is_lost(database: Test
 }
 
 async fn a_heartbeat_extends_the_leases_that_are_still_held(database: TestDatabase) {
-    let short = database.store(StoreSettings { lease: Duration::ZERO, ..settings() }).await;
-    let long = database.store(settings()).await;
+    let short = database.store(StoreSettings { lease: Duration::ZERO, ..among_others() }).await;
+    let long = database.store(among_others()).await;
     let held = processing(&*short).await.id;
     let cancelled = processing(&*short).await.id;
     let replaced = processing(&*short).await.id;
@@ -77,8 +77,8 @@ async fn a_heartbeat_extends_the_leases_that_are_still_held(database: TestDataba
 }
 
 async fn progress_extends_the_lease(database: TestDatabase) {
-    let short = database.store(StoreSettings { lease: Duration::ZERO, ..settings() }).await;
-    let long = database.store(settings()).await;
+    let short = database.store(StoreSettings { lease: Duration::ZERO, ..among_others() }).await;
+    let long = database.store(among_others()).await;
     let job = processing(&*short).await;
     expired(&*short, job.id, 1).await;
     let writes: [fn(JobId) -> Write; 3] = [

@@ -16,9 +16,11 @@ mod keys;
 mod leases;
 mod opening;
 mod postgres_only;
+mod progress_statement;
 mod pruning;
 mod reading;
 pub mod rows;
+mod sqlite_only;
 mod webhooks;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -26,8 +28,14 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// How long a condition may take to come true.
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// Those of a server.
 pub fn settings() -> StoreSettings {
-    StoreSettings { lease: HOUR, max_queued_jobs: 10_000, alone: false }
+    StoreSettings { lease: HOUR, max_queued_jobs: 10_000, alone: true }
+}
+
+/// Those of a store that shares an SQLite file with others.
+pub fn among_others() -> StoreSettings {
+    StoreSettings { alone: false, ..settings() }
 }
 
 pub fn brand() -> BrandId {

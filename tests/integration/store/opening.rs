@@ -11,7 +11,7 @@ use crate::harness::on_both_databases;
 on_both_databases!(instances_may_open_a_new_database_at_once);
 
 async fn instances_may_open_a_new_database_at_once(database: TestDatabase) {
-    let opened = futures_util::future::join_all((0..4).map(|_| database.store(settings()))).await;
+    let opened = futures_util::future::join_all((0..4).map(|_| database.store(among_others()))).await;
     let job = created(&*opened[0], brand()).await;
     for store in &opened {
         assert_eq!(stored(&**store, job.id).await, job);

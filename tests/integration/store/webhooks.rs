@@ -60,7 +60,7 @@ async fn a_delivery_is_there_with_its_event_and_goes_with_its_job(database: Test
 }
 
 async fn senders_that_claim_at_once_get_different_deliveries(database: TestDatabase) {
-    let (one, other) = (database.store(settings()).await, database.store(settings()).await);
+    let (one, other) = (database.store(among_others()).await, database.store(among_others()).await);
     for _ in 0..20 {
         over(&*one).await;
     }

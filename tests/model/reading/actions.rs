@@ -3,6 +3,7 @@
 
 use super::instance::{Relay, Writer};
 use super::log::Write;
+use super::memory::Look;
 use super::viewer::Phase;
 use super::{Reading, State};
 use crate::guards::At;
@@ -33,6 +34,12 @@ pub enum Action {
     /// Takes what is committed by now for published: where that comes late.
     TakeWatermark(At),
     Read(usize),
+    /// Looks into memory, and begins a reading of the store where that does not help.
+    Look(usize),
+    /// The reading is back, for all who wait for it.
+    FinishReading(At),
+    /// The oldest frame in memory goes.
+    Forget(At),
     Hear(usize),
     Leave(usize),
     Crash(At),
@@ -106,12 +113,29 @@ impl Reading {
         }
     }
 
+    pub(super) fn actions_of_memory(&self, state: &State, at: At, actions: &mut Vec<Action>) {
+        let memory = &state.instances[at.index()].memory;
+        if memory.is_reading() {
+            actions.push(Action::FinishReading(at));
+        }
+        if memory.can_forget() && state.left.forgotten > 0 {
+            actions.push(Action::Forget(at));
+        }
+    }
+
     pub(super) fn actions_of_viewer(&self, state: &State, number: usize, actions: &mut Vec<Action>) {
         let viewer = &state.viewers[number];
         match viewer.phase {
             // Who has seen a job's end is answered 204 and does not come back.
             Phase::Away if viewer.cursor == state.log.last() && state.log.is_terminal(viewer.cursor) => {}
             Phase::Away => actions.extend(At::BOTH.map(|at| Action::Connect(number, at))),
+            Phase::Replays if self.has_memory => {
+                let memory = &state.instances[viewer.at.index()].memory;
+                // Who finds nothing waits for the reading that is under way.
+                if memory.look(viewer.cursor) != Look::Unknown || !memory.is_reading() {
+                    actions.push(Action::Look(number));
+                }
+            }
             Phase::ReadsFirst | Phase::Replays => actions.push(Action::Read(number)),
             Phase::SubscribesLate => actions.push(Action::Subscribe(number)),
             Phase::Follows if !viewer.unheard.is_empty() => actions.push(Action::Hear(number)),

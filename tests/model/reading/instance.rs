@@ -2,6 +2,7 @@
 //! Must not decide what its viewers do with what they are sent.
 
 use super::log::Write;
+use super::memory::Memory;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Instance {
@@ -16,6 +17,8 @@ pub struct Instance {
     /// The job's channel, as long as anybody here watches: the highest seq that was published in it, or that was
     /// there before it.
     pub watermark: Option<u8>,
+    /// What the channel keeps.
+    pub memory: Memory,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -57,5 +60,6 @@ impl Instance {
         listens: true,
         relay: Relay::Asleep,
         watermark: None,
+        memory: Memory::NEW,
     };
 }

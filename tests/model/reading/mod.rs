@@ -8,12 +8,14 @@ mod actions;
 mod hub;
 mod instance;
 mod log;
+mod memory;
 mod viewer;
 
 use actions::Action;
 use hub::{DOUBT, Signal};
 use instance::{Fate, Instance, Relay, Writer};
 use log::{Log, Write};
+use memory::{Look, Memory};
 use viewer::{Phase, Viewer};
 
 /// How far the model goes.
@@ -29,6 +31,8 @@ pub struct Reading {
     pub faults: Faults,
     /// Whether a writer may run out of patience with a batch in doubt.
     pub gives_up: bool,
+    /// Whether viewers read from what their instance keeps, and the store together; otherwise each reads the store.
+    pub has_memory: bool,
 }
 
 /// How often each may still happen.
@@ -43,11 +47,13 @@ pub struct Faults {
     /// Listeners that lose their connection, and notifications with it.
     pub lost_listeners: u8,
     pub crashes: u8,
+    /// Frames that memory lets go.
+    pub forgotten: u8,
 }
 
 impl Faults {
     pub const NONE: Faults =
-        Faults { leaves: 0, lost_answers: 0, lost_notifications: 0, lost_listeners: 0, crashes: 0 };
+        Faults { leaves: 0, lost_answers: 0, lost_notifications: 0, lost_listeners: 0, crashes: 0, forgotten: 0 };
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -81,6 +87,7 @@ impl Model for Reading {
         for at in At::BOTH {
             self.actions_of_writer(state, at, &mut actions);
             self.actions_of_notifications(state, at, &mut actions);
+            self.actions_of_memory(state, at, &mut actions);
             if state.left.crashes > 0 {
                 actions.push(Action::Crash(at));
             }
@@ -131,6 +138,12 @@ impl Model for Reading {
             Action::TakeWatermark(at) => state.open_channel(at),
             Action::Subscribe(viewer) => self.subscribe_late(&mut state, viewer),
             Action::Read(viewer) => self.read(&mut state, viewer),
+            Action::Look(viewer) => self.look(&mut state, viewer),
+            Action::FinishReading(at) => self.finish_reading(&mut state, at),
+            Action::Forget(at) => {
+                state.left.forgotten -= 1;
+                state.instance(at).memory.forget();
+            }
             Action::Hear(viewer) => {
                 let State { viewers, log, .. } = &mut state;
                 let broken = viewers[viewer].hear(log, self.guards);
@@ -151,8 +164,9 @@ impl Model for Reading {
         match action {
             Land | Vanish | CommitAgain(_) | CommitTaken(_) | Publish(_) | Notify(_) | HearNotification(_) => true,
             ListenAgain(_) | Relay(_) | Poll(_) | Subscribe(_) | TakeWatermark(_) | Read(_) | Hear(_) => true,
+            Look(_) | FinishReading(_) => true,
             Commit(..) | CommitUnanswered(..) | GiveUp(_) | Take(..) | LoseNotification(_) => false,
-            LoseListener(_) | Connect(..) | Leave(_) | Crash(_) => false,
+            LoseListener(_) | Connect(..) | Leave(_) | Crash(_) | Forget(_) => false,
         }
     }
 
@@ -238,10 +252,14 @@ impl Reading {
     fn publish(&self, state: &mut State, at: At, seq: u8) {
         self.send(state, at, seq);
         let instance = state.instance(at);
+        if self.has_memory && instance.watermark.is_some() {
+            instance.memory.publish(seq, self.guards);
+        }
         instance.watermark = instance.watermark.map(|watermark| watermark.max(seq));
     }
 
     fn publish_doubt(&self, state: &mut State, at: At) {
+        state.instance(at).memory.doubt(self.guards);
         self.send(state, at, DOUBT);
     }
 
@@ -254,13 +272,48 @@ impl Reading {
     fn connect(&self, state: &mut State, viewer: usize, at: At) {
         state.viewers[viewer].connect(at, self.guards);
         if self.guards.subscribe_then_read && self.guards.watermark_before_read {
-            state.open_channel(at);
+            // What counts as published in a new channel is what its first viewer has; without memory that reads at once.
+            let published = if self.has_memory { state.viewers[viewer].cursor } else { state.log.last() };
+            state.instance(at).watermark.get_or_insert(published);
         }
     }
 
     fn subscribe_late(&self, state: &mut State, viewer: usize) {
         state.viewers[viewer].phase = Phase::Follows;
         state.open_channel(state.viewers[viewer].at);
+    }
+
+    fn look(&self, state: &mut State, viewer: usize) {
+        let State { viewers, log, instances, .. } = state;
+        let viewer = &mut viewers[viewer];
+        let memory = &mut instances[viewer.at.index()].memory;
+        let is_over = log.is_terminal(viewer.cursor);
+        let broken = match memory.look(viewer.cursor) {
+            Look::Frame(seq) => viewer.receive(seq, log, self.guards),
+            Look::End if is_over && self.guards.end_by_the_store => viewer.read(log, self.guards),
+            Look::End if is_over => viewer.end(log),
+            Look::End => {
+                viewer.phase = Phase::Follows;
+                memory.follow();
+                None
+            }
+            Look::Unknown => {
+                memory.begin_reading(log, viewer.cursor);
+                None
+            }
+        };
+        state.witness(broken);
+    }
+
+    fn finish_reading(&self, state: &mut State, at: At) {
+        let instance = state.instance(at);
+        let Some((through, followed)) = instance.memory.finish_reading() else { return };
+        let is_news = instance.watermark.is_some_and(|watermark| watermark < through);
+        instance.watermark = instance.watermark.map(|watermark| watermark.max(through));
+        if is_news && followed && self.guards.tell_what_is_found {
+            // Not a doubt: it is in memory.
+            self.send(state, at, DOUBT);
+        }
     }
 
     fn read(&self, state: &mut State, viewer: usize) {
@@ -331,7 +384,7 @@ impl State {
     fn drop_unwatched_channels(&mut self) {
         for at in At::BOTH {
             if !self.is_watched(at) {
-                self.instance(at).watermark = None;
+                (self.instance(at).watermark, self.instance(at).memory) = (None, Memory::NEW);
             }
         }
     }

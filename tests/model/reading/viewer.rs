@@ -85,7 +85,7 @@ impl Viewer {
         }
     }
 
-    fn receive(&mut self, seq: u8, log: &Log, guards: Guards) -> Option<Promise> {
+    pub fn receive(&mut self, seq: u8, log: &Log, guards: Guards) -> Option<Promise> {
         let broken = if !log.is_committed(seq) {
             Some(Promise::DurableThenVisible)
         } else if seq != self.cursor + 1 {
@@ -100,7 +100,7 @@ impl Viewer {
         broken
     }
 
-    fn end(&mut self, log: &Log) -> Option<Promise> {
+    pub fn end(&mut self, log: &Log) -> Option<Promise> {
         self.leave(Phase::Ended);
         (self.cursor != log.last()).then_some(Promise::NothingAfterTheEnd)
     }

@@ -1,0 +1,2 @@
+-- Nothing: the SQLite migration of this number is about the pages that a batch writes into one file. PostgreSQL writes
+-- rows into its log.

@@ -1,0 +1,155 @@
+//! The table of recent events: written by each batch, read when the file is opened, and sorted in by the thousand.
+//! Must not begin a transaction, and ends one only together with the statement that writes a batch.
+
+use std::sync::OnceLock;
+
+use chrono::{DateTime, Utc};
+use sqlx::{Row, SqliteConnection};
+
+use super::known::COMMIT;
+use super::recent::{Ahead, Latest, Recent, Shown, Written};
+use super::row::{self, microseconds};
+use super::statement::{list, over_rows, runs};
+use crate::event::Seq;
+use crate::job::BrandId;
+use crate::store::StoreError;
+use crate::store::plan::Plan;
+
+/// The longest statement; with its parameters it stays below SQLite's limit of 32,766.
+const LONGEST: usize = 2048;
+
+/// Inserts the events of a plan, all recorded `now`, with one statement for each 2,048, and ends the transaction in one
+/// go with the last of them.
+///
+/// `OR FAIL`, because by default SQLite keeps a second journal to undo the statement alone. Here a refused row undoes the
+/// whole transaction anyway.
+pub(super) async fn insert_and_commit(
+    connection: &mut SqliteConnection,
+    plan: &Plan<'_>,
+    written: Written,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let mut runs = plan.events.chunks(LONGEST).peekable();
+    if runs.peek().is_none() {
+        sqlx::query(COMMIT).execute(&mut *connection).await?;
+    }
+    while let Some(run) = runs.next() {
+        let statement = insert_of(run.len(), runs.peek().is_none());
+        let mut query = sqlx::query(statement);
+        query = query.bind(microseconds(now)).bind(written.batch).bind(written.lease_expires_at);
+        for event in run {
+            query = query
+                .bind(event.job_id.0)
+                .bind(event.seq)
+                .bind(event.name.as_str())
+                .bind(&event.data)
+                .bind(plan.brand_of(event).map(|brand_id| brand_id.0))
+                .bind(event.brand_seq);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The statement for this many rows or somewhat fewer: parameters that are not bound are NULL, and such rows are left
+/// out. So there are few statements, each prepared once.
+fn insert_of(rows: usize, is_last: bool) -> &'static str {
+    static STATEMENTS: [[OnceLock<String>; SHAPES]; 2] = [const { [const { OnceLock::new() }; SHAPES] }; 2];
+    let shape = rows.next_power_of_two();
+    STATEMENTS[usize::from(is_last)][shape.ilog2() as usize].get_or_init(|| {
+        format!(
+            "INSERT OR FAIL INTO recent_events (job_id, seq, name, at, data, brand_id, brand_seq, batch,
+                                                lease_expires_at)
+             SELECT e.column1, e.column2, e.column3, b.at, e.column4, e.column5, e.column6, b.batch, b.lease
+             FROM (SELECT ? AS at, ? AS batch, ? AS lease) AS b CROSS JOIN (VALUES {}) AS e WHERE e.column1 IS NOT NULL;
+             {}",
+            list("(?, ?, ?, ?, ?, ?)", shape),
+            if is_last { COMMIT } else { "" },
+        )
+    })
+}
+
+/// The lengths of statements are powers of two up to the longest.
+const SHAPES: usize = LONGEST.ilog2() as usize + 1;
+
+/// All recent events.
+pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Recent, StoreError> {
+    let rows = sqlx::query(
+        "SELECT job_id, seq, brand_seq, name, at, data, brand_id, batch, lease_expires_at
+         FROM recent_events ORDER BY number",
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut recent = Recent::default();
+    for found in &rows {
+        let written = Written { batch: found.try_get("batch")?, lease_expires_at: found.try_get("lease_expires_at")? };
+        recent.add(BrandId(found.try_get("brand_id")?), row::event(found)?, written);
+    }
+    Ok(recent)
+}
+
+/// Moves all recent events to where they are kept, job by job, and brings the rows of their jobs and brands up to date.
+/// `ahead` is what these may not say yet.
+pub(super) async fn sort_in(connection: &mut SqliteConnection, ahead: &Ahead) -> Result<(), StoreError> {
+    let sorted_in = sqlx::query(EVENTS).execute(&mut *connection).await?.rows_affected();
+    update_jobs(connection, &ahead.jobs).await?;
+    update_brands(connection, &ahead.brands).await?;
+    let recent = sqlx::query("DELETE FROM recent_events").execute(&mut *connection).await?.rows_affected();
+    if sorted_in < recent {
+        let left_out = recent - sorted_in;
+        tracing::error!(left_out, "another program has written events of the same numbers; its events were kept");
+    }
+    Ok(())
+}
+
+/// `OR IGNORE`: an event of the same number can only be another program's, such as an older version of this one that
+/// ran after a crash of this one, and whose events the rows of the jobs go on from.
+const EVENTS: &str = "INSERT OR IGNORE INTO job_events (job_id, seq, name, at, data, brand_id, brand_seq)
+                      SELECT job_id, seq, name, at, data, brand_id, brand_seq FROM recent_events
+                      ORDER BY job_id, seq";
+
+/// What is written is what [`catch_up`](super::recent::catch_up) and [`Latest::lease`] say of a row that is behind.
+async fn update_jobs(connection: &mut SqliteConnection, jobs: &[Latest]) -> Result<(), StoreError> {
+    for run in runs(jobs) {
+        let mut query = over_rows(
+            "WITH c (id, last_seq, at, progress, current_step, lease_expires_at, last_batch) AS (VALUES",
+            run.len(),
+            7,
+            ") UPDATE ai_jobs
+             SET last_seq = c.last_seq, progress = c.progress, current_step = c.current_step,
+                 lease_expires_at = iif(ai_jobs.lease_expires_at IS NULL OR ai_jobs.updated_at > c.at,
+                                        ai_jobs.lease_expires_at, c.lease_expires_at),
+                 last_batch = coalesce(c.last_batch, ai_jobs.last_batch), updated_at = max(ai_jobs.updated_at, c.at)
+             FROM c WHERE ai_jobs.id = c.id AND ai_jobs.last_seq < c.last_seq",
+        );
+        for Latest { event, written } in run {
+            let shown = Shown::of(event)?;
+            query = query
+                .bind(event.job_id.0)
+                .bind(event.seq)
+                .bind(microseconds(event.at))
+                .bind(shown.progress)
+                .bind(shown.current_step)
+                .bind(written.lease_expires_at)
+                .bind(written.batch);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn update_brands(connection: &mut SqliteConnection, brands: &[(BrandId, Seq)]) -> Result<(), StoreError> {
+    for run in runs(brands) {
+        let mut query = over_rows(
+            "INSERT INTO brand_streams (brand_id, last_seq) VALUES",
+            run.len(),
+            2,
+            "ON CONFLICT (brand_id) DO UPDATE SET last_seq = max(brand_streams.last_seq, excluded.last_seq)",
+        );
+        for (brand_id, last_seq) in run {
+            query = query.bind(brand_id.0).bind(*last_seq);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
