@@ -155,8 +155,8 @@ impl Table {
 
     /// The largest figure of any peer in each round; nothing where there is none.
     fn best_peer(&self, figure: &str) -> Option<Rounds> {
-        let is_peer = |row: &&Row| !row.name.starts_with("jobcast") && !row.name.starts_with("bare loop");
-        let peers: Vec<&Rounds> = self.rows.iter().filter(is_peer).filter_map(|row| row.figures.get(figure)).collect();
+        let peers: Vec<&Rounds> =
+            self.rows.iter().filter(|row| row.is_peer()).filter_map(|row| row.figures.get(figure)).collect();
         let rounds = peers.iter().map(|rounds| rounds.0.len()).max()?;
         let best =
             |round: usize| peers.iter().filter_map(|rounds| rounds.0.get(round)).copied().fold(f64::NAN, f64::max);
@@ -195,6 +195,11 @@ impl Table {
 }
 
 impl Row {
+    /// Whether it is neither the product nor the bare loop.
+    pub fn is_peer(&self) -> bool {
+        !self.name.starts_with("jobcast") && !self.name.starts_with("bare loop")
+    }
+
     /// Notes a round's figure.
     pub fn push(&mut self, figure: &str, value: f64) {
         self.figures.entry(figure.to_owned()).or_default().0.push(value);
@@ -234,7 +239,7 @@ impl fmt::Display for Rounds {
 }
 
 /// Large figures in thousands or millions, for tables that can be read.
-fn grouped(rounds: &Rounds, decimals: usize) -> String {
+pub fn grouped(rounds: &Rounds, decimals: usize) -> String {
     let median = rounds.median();
     let (unit, letter) = match median.abs() {
         large if decimals == 0 && large >= 1e6 => (1e6, " M"),
