@@ -52,8 +52,8 @@ pub fn measure(extent: Extent, results: &mut Results) -> Outcome<()> {
         )
         .over("over one transaction each", "rate", &*one_each);
         table.notes.push(
-            "Whole product: each job's upstream says the next thing as soon as the last is stored, and what the server's own counter \
-             says is counted. Event log: `EventLog::append` in a process of its own, each producer with a job of its own. Processor time \
+            "Whole product: each job's upstream has always more to say, the job stores it as fast as it can, and what the server's own \
+             counter says is counted. Event log: `EventLog::append` in a process of its own, each producer with a job of its own. Processor time \
              includes PostgreSQL's for the whole product, and is not told for the others."
                 .to_owned(),
         );
