@@ -17,6 +17,7 @@ mod roles;
 mod scenarios;
 mod selftest;
 mod servers;
+mod summary;
 mod usage;
 
 use results::Results;

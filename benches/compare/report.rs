@@ -1,4 +1,4 @@
-//! What was measured as a page: the conditions, the tables, and the part of `benches/README.md` that is made of them.
+//! What was measured as a page: the conditions, the tables, and the parts of the two READMEs that are made of them.
 //! Must not measure anything.
 
 use std::path::Path;
@@ -7,8 +7,9 @@ use crate::Outcome;
 use crate::database::Kind;
 use crate::results::Results;
 use crate::scenarios::{ALL, Extent};
+use crate::summary;
 
-/// The generated part of the page stands between these.
+/// The generated part of a page stands between these.
 const BEGIN: &str = "<!-- results: begin -->";
 const END: &str = "<!-- results: end -->";
 
@@ -34,21 +35,31 @@ pub fn conditions(extent: Extent) -> Outcome<Vec<String>> {
     Ok(all)
 }
 
-/// Writes what was saved into the page between the marks.
+/// Writes what was saved into the two pages between their marks.
 pub fn write(folder: &Path) -> Outcome<()> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/README.md");
-    let page = std::fs::read_to_string(&file)?;
-    let (before, rest) = page.split_once(BEGIN).ok_or_else(|| format!("{} has no line {BEGIN}", file.display()))?;
-    let (_, after) = rest.split_once(END).ok_or_else(|| format!("{} has no line {END}", file.display()))?;
-    let mut generated = String::new();
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    fill(&project.join("benches/README.md"), &all_tables(folder)?)?;
+    fill(&project.join("README.md"), &summary::markdown(folder)?)
+}
+
+fn all_tables(folder: &Path) -> Outcome<String> {
+    let mut text = String::new();
     for scenario in ALL {
         let Some(results) = Results::load(folder, scenario.name)? else { continue };
-        generated.push_str(&format!("\n## {}: {}\n\n", scenario.name, scenario.about));
-        generated.push_str(&format!("{}.\n", results.conditions.join("; ")));
-        generated.push_str(&format!("\n{}", results.markdown()));
+        text.push_str(&format!("## `{}`: {}\n\n", scenario.name, scenario.about));
+        text.push_str(&format!("{}.\n\n{}", results.conditions.join("; "), results.markdown()));
         for plot in &results.plots {
-            generated.push_str(&format!("\n![{}](results/{})\n", plot.title, plot.file));
+            text.push_str(&format!("\n![{}](results/{})\n", plot.title, plot.file));
         }
+        text.push('\n');
     }
-    Ok(std::fs::write(file, format!("{before}{BEGIN}\n{generated}\n{END}{after}"))?)
+    Ok(text)
+}
+
+fn fill(page: &Path, generated: &str) -> Outcome<()> {
+    let text = std::fs::read_to_string(page)?;
+    let without = |mark: &str| format!("{} has no line {mark}", page.display());
+    let (before, rest) = text.split_once(BEGIN).ok_or_else(|| without(BEGIN))?;
+    let (_, after) = rest.split_once(END).ok_or_else(|| without(END))?;
+    Ok(std::fs::write(page, format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", generated.trim()))?)
 }

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
 
+/// Stands for the largest figure of any row that is neither the product's nor the bare loop's, in each round.
+pub const BEST_PEER: &str = "the best peer";
+
 /// Everything that one scenario measured.
 #[derive(Serialize, Deserialize)]
 pub struct Results {
@@ -150,6 +153,16 @@ impl Table {
         self.rows.iter().find(|one| one.name == row)?.figures.get(figure)
     }
 
+    /// The largest figure of any peer in each round; nothing where there is none.
+    fn best_peer(&self, figure: &str) -> Option<Rounds> {
+        let peers: Vec<&Rounds> =
+            self.rows.iter().filter(|row| row.is_peer()).filter_map(|row| row.figures.get(figure)).collect();
+        let rounds = peers.iter().map(|rounds| rounds.0.len()).max()?;
+        let best =
+            |round: usize| peers.iter().filter_map(|rounds| rounds.0.get(round)).copied().fold(f64::NAN, f64::max);
+        Some(Rounds((0..rounds).map(best).collect()))
+    }
+
     /// As Markdown.
     pub fn markdown(&self) -> String {
         let heads: Vec<&str> = self.columns.iter().map(|column| column.head.as_str()).collect();
@@ -173,7 +186,8 @@ impl Table {
     fn cell(&self, row: &Row, column: &Column) -> String {
         let Some(rounds) = row.figures.get(&column.figure) else { return "–".to_owned() };
         let Some(other) = &column.over else { return grouped(rounds, column.decimals) };
-        match self.rounds(other, &column.figure) {
+        let best = (other == BEST_PEER).then(|| self.best_peer(&column.figure)).flatten();
+        match best.as_ref().or_else(|| self.rounds(other, &column.figure)) {
             Some(other) => format!("{:.*}", column.decimals, rounds.over(other)),
             None => "–".to_owned(),
         }
@@ -181,6 +195,11 @@ impl Table {
 }
 
 impl Row {
+    /// Whether it is neither the product nor the bare loop.
+    pub fn is_peer(&self) -> bool {
+        !self.name.starts_with("jobcast") && !self.name.starts_with("bare loop")
+    }
+
     /// Notes a round's figure.
     pub fn push(&mut self, figure: &str, value: f64) {
         self.figures.entry(figure.to_owned()).or_default().0.push(value);
@@ -220,7 +239,7 @@ impl fmt::Display for Rounds {
 }
 
 /// Large figures in thousands or millions, for tables that can be read.
-fn grouped(rounds: &Rounds, decimals: usize) -> String {
+pub fn grouped(rounds: &Rounds, decimals: usize) -> String {
     let median = rounds.median();
     let (unit, letter) = match median.abs() {
         large if decimals == 0 && large >= 1e6 => (1e6, " M"),

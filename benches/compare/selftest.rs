@@ -170,7 +170,7 @@ impl Case {
 
 /// Events in several manners of speech, with comments and other fields in between.
 fn events(numbers: &[u32]) -> Vec<u8> {
-    let mut text = String::from("retry: 1000\nid: 0\nevent: sync\ndata: {}\n\n:\n\n");
+    let mut text = String::from("retry: 1000\nid: 0\nevent: sync\ndata: due=1+39;\n\n:\n\n");
     for number in numbers {
         let mark = mark(1, *number);
         text.push_str(&match number % 4 {

@@ -1,8 +1,11 @@
 // Express and BullMQ: `node bullmq.mjs PORT REDIS_PORT`. POST /api/jobs/start enqueues its body; nobody works on it.
 import { Queue } from 'bullmq'
 import express from 'express'
+import { Redis } from 'ioredis'
 
-const queue = new Queue('jobs', { connection: { host: '127.0.0.1', port: Number(process.argv[3]) } })
+// A queue's own setting for its connection: commands wait for Redis rather than fail.
+const connection = new Redis(Number(process.argv[3]), '127.0.0.1', { maxRetriesPerRequest: null })
+const queue = new Queue('jobs', { connection })
 await queue.waitUntilReady()
 
 const app = express()

@@ -8,6 +8,9 @@ use memchr::{memchr, memmem};
 /// An event may hold several where a server joins what was published in one after another.
 const MARK: &[u8] = b"due=";
 
+/// The product's first frame, whose data shows the job as the last event left it, mark and all.
+const STATE: &[u8] = b"sync";
+
 /// A line of more bytes is none that a server here could be meant to send.
 const LINE_LIMIT: usize = 64 * 1024;
 
@@ -42,9 +45,12 @@ pub struct Lines {
     /// The beginning of a line that has not ended yet.
     partial: Vec<u8>,
     cursor_from: CursorFrom,
-    /// The cursor of the last whole event, and of the event under way.
-    cursors: [Cursor; 2],
-    current: u8,
+    /// The cursor of the last whole event.
+    cursor: Cursor,
+    /// The same once the event under way is whole.
+    next_cursor: Cursor,
+    /// Whether the event under way tells of others: a state that shows the last event is not that event.
+    is_state: bool,
     too_long: bool,
 }
 
@@ -58,13 +64,12 @@ impl Lines {
     /// The lines of a stream that is just beginning.
     pub fn new(cursor_from: CursorFrom) -> Lines {
         let none = Cursor { length: 0, bytes: [0; ID_LIMIT] };
-        Lines { partial: Vec::new(), cursor_from, cursors: [none; 2], current: 0, too_long: false }
+        Lines { partial: Vec::new(), cursor_from, cursor: none, next_cursor: none, is_state: false, too_long: false }
     }
 
     /// From where the stream would be resumed now; empty before the first whole event that says it.
     pub fn cursor(&self) -> String {
-        let cursor = &self.cursors[usize::from(self.current)];
-        String::from_utf8_lossy(&cursor.bytes[..usize::from(cursor.length)]).into_owned()
+        String::from_utf8_lossy(&self.cursor.bytes[..usize::from(self.cursor.length)]).into_owned()
     }
 
     /// Whether a line, or an id, was longer than any should be; nothing after it was read.
@@ -99,16 +104,21 @@ impl Lines {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             // The event is whole, and with it its id.
-            self.cursors[usize::from(self.current)] = self.cursors[usize::from(1 - self.current)];
+            self.cursor = self.next_cursor;
+            self.is_state = false;
+        } else if let Some(name) = line.strip_prefix(b"event:") {
+            self.is_state = name.strip_prefix(b" ").unwrap_or(name) == STATE;
         } else if let Some(data) = line.strip_prefix(b"data:") {
-            marks(data, seen);
+            if !self.is_state {
+                marks(data, seen);
+            }
             if self.cursor_from == CursorFrom::ControlEvent {
                 self.next_offset(data);
             }
         } else if let Some(id) = line.strip_prefix(b"id:")
             && self.cursor_from == CursorFrom::Id
         {
-            self.next_cursor(id.strip_prefix(b" ").unwrap_or(id));
+            self.go_to(id.strip_prefix(b" ").unwrap_or(id));
         }
     }
 
@@ -116,12 +126,12 @@ impl Lines {
         const NAME: &[u8] = b"\"streamNextOffset\":\"";
         if let Some(at) = memmem::find(data, NAME) {
             let rest = &data[at + NAME.len()..];
-            self.next_cursor(&rest[..memchr(b'"', rest).unwrap_or(rest.len())]);
+            self.go_to(&rest[..memchr(b'"', rest).unwrap_or(rest.len())]);
         }
     }
 
-    fn next_cursor(&mut self, id: &[u8]) {
-        let cursor = &mut self.cursors[usize::from(1 - self.current)];
+    fn go_to(&mut self, id: &[u8]) {
+        let cursor = &mut self.next_cursor;
         match cursor.bytes.get_mut(..id.len()) {
             Some(place) => {
                 place.copy_from_slice(id);

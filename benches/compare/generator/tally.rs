@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 pub struct Tally {
     next: u32,
     /// Numbers below `next` that have not come.
-    missing: Option<BTreeSet<u32>>,
+    missing: BTreeSet<u32>,
 }
 
 /// What an event was to its reader.
@@ -39,7 +39,7 @@ pub struct Faults {
 impl Tally {
     /// A reader that is to see events from this number on.
     pub fn from(first: u32) -> Tally {
-        Tally { next: first, missing: None }
+        Tally { next: first, missing: BTreeSet::new() }
     }
 
     /// Notes an event.
@@ -49,11 +49,11 @@ impl Tally {
             return Arrival::Next;
         }
         if number > self.next {
-            self.missing.get_or_insert_default().extend(self.next..number);
+            self.missing.extend(self.next..number);
             self.next = number + 1;
             return Arrival::AfterGap;
         }
-        match self.missing.as_mut().is_some_and(|missing| missing.remove(&number)) {
+        match self.missing.remove(&number) {
             true => Arrival::OutOfOrder,
             false => Arrival::Again,
         }
@@ -61,8 +61,7 @@ impl Tally {
 
     /// How many of the events below `end` have not come.
     pub fn lost(&self, end: u32) -> u64 {
-        let gaps = self.missing.as_ref().map_or(0, |missing| missing.len() as u64);
-        gaps + u64::from(end.saturating_sub(self.next))
+        self.missing.len() as u64 + u64::from(end.saturating_sub(self.next))
     }
 }
 

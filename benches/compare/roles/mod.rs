@@ -1,5 +1,5 @@
 //! What is part of this program and runs in a process of its own: the program again, in a role.
-//! Must not outlive the process that started it: the end of standard input ends it.
+//! Must not outlive the process that started it: the end of standard input ends a server, and a writer ends by itself.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ mod sse;
 mod table;
 pub mod transactions;
 
-/// Runs a role: a server (`bare THREADS`, `sse`, `grip`, `table URL`), or a writer that ends by itself (`log URL`,
+/// Runs a role: a server (`bare THREADS`, `sse`, `grip`, `table URL`), or a writer that ends after some seconds (`log URL`,
 /// `transactions URL`).
 pub fn run(role: &[String]) -> Outcome<()> {
     let role: Vec<&str> = role.iter().map(String::as_str).collect();

@@ -52,8 +52,8 @@ pub fn measure(extent: Extent, results: &mut Results) -> Outcome<()> {
         )
         .over("over one transaction each", "rate", &*one_each);
         table.notes.push(
-            "Whole product: each job's upstream says the next thing as soon as the last is stored, and what the server's own counter \
-             says is counted. Event log: `EventLog::append` in a process of its own, each producer with a job of its own. Processor time \
+            "Whole product: each job's upstream has always more to say, the job stores it as fast as it can, and what the server's own \
+             counter says is counted. Event log: `EventLog::append` in a process of its own, each producer with a job of its own. Processor time \
              includes PostgreSQL's for the whole product, and is not told for the others."
                 .to_owned(),
         );
@@ -117,16 +117,22 @@ pub(super) fn stored_per_second(server: &Server, jobs: u32) -> Outcome<(f64, f64
                 }
             });
         }
-        std::thread::sleep(WARM_UP);
-        let (before, cpu, begin) = (appended(server.address)?, server.processor_time()?, Instant::now());
-        std::thread::sleep(COUNTED);
-        let (after, seconds) = (appended(server.address)?, begin.elapsed().as_secs_f64());
-        let cpu = server.processor_time()? - cpu;
+        let counted = count(server);
         stop.store(true, Ordering::Relaxed);
         // A feeder that waits for a full socket is let go.
         gtm.hang_up();
-        Ok(((after - before) / seconds, cpu as f64 / (after - before)))
+        counted
     })
+}
+
+/// Events a second that become durable from now on, and the processor time of each in microseconds.
+fn count(server: &Server) -> Outcome<(f64, f64)> {
+    std::thread::sleep(WARM_UP);
+    let (before, cpu, begin) = (appended(server.address)?, server.processor_time()?, Instant::now());
+    std::thread::sleep(COUNTED);
+    let (after, seconds) = (appended(server.address)?, begin.elapsed().as_secs_f64());
+    let cpu = server.processor_time()? - cpu;
+    Ok(((after - before) / seconds, cpu as f64 / (after - before)))
 }
 
 /// What the server's own counter says.

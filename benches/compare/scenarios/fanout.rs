@@ -3,7 +3,7 @@
 
 use super::{Extent, Phase, SIZE, Session, sides};
 use crate::Outcome;
-use crate::results::{Results, Table};
+use crate::results::{BEST_PEER, Results, Table};
 use crate::servers::Make;
 
 /// Readers; events one after another, at a pace, and in a burst; the pace.
@@ -28,7 +28,8 @@ pub fn measure(extent: Extent, results: &mut Results) -> Outcome<()> {
             ],
         )
         .over("rate over the bare loop", "rate", &*limit)
-        .over("CPU over it", "cpu", &*limit);
+        .over("CPU over it", "cpu", &*limit)
+        .over("rate over the best peer", "rate", BEST_PEER);
         let mut paced = Table::new(
             format!("Fan-out to {} at {} events/s, ms from when each was due", thousands(setting.0), setting.4),
             "server",
@@ -42,7 +43,8 @@ pub fn measure(extent: Extent, results: &mut Results) -> Outcome<()> {
             &[("deliveries/s", "rate", 0), ("server CPU µs each", "cpu", 2), ("generator CPU µs each", "own_cpu", 2)],
         )
         .over("rate over the bare loop", "rate", &*limit)
-        .over("rate over nchan", "rate", &*nchan);
+        .over("rate over nchan", "rate", &*nchan)
+        .over("rate over the best peer", "rate", BEST_PEER);
         for round in 0..extent.rounds {
             for make in &makes {
                 eprintln!("fanout: {} readers, round {}, {}", setting.0, round + 1, make.name());

@@ -53,7 +53,7 @@ pub fn measure(extent: Extent, results: &mut Results) -> Outcome<()> {
     let mut table = Table::new(
         format!("Events a second that one instance stores, {JOBS} jobs"),
         "others",
-        &[("events/s", "rate", 0), ("CPU µs each, with PostgreSQL and the others", "cpu", 1)],
+        &[("events/s", "rate", 0), ("CPU µs each of the writing instance", "cpu", 1)],
     );
     table.notes.push(
         "The product announces changed jobs after their commit, as many as have piled up in one NOTIFY, which cannot be switched off. \

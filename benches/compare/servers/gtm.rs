@@ -37,13 +37,15 @@ struct Calls {
 }
 
 impl Gtm {
-    /// Listens; ends with the process.
+    /// Listens as long as there is a handle.
     pub fn start(size: usize) -> Outcome<Gtm> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let gtm = Gtm { address: listener.local_addr()?, calls: Arc::default(), size };
-        let calls = Arc::clone(&gtm.calls);
+        // The answers close with the last handle, thousands of them: a run has many servers.
+        let calls = Arc::downgrade(&gtm.calls);
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
+                let Some(calls) = calls.upgrade() else { return };
                 // A call that cannot be answered is a job that never runs, which `wait_for` tells.
                 let _ = calls.take(connection);
             }

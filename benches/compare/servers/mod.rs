@@ -303,6 +303,7 @@ fn wait_for(address: SocketAddr, log: &Path) -> Outcome<()> {
     while TcpStream::connect(address).is_err() {
         if Instant::now() > deadline {
             let said = std::fs::read_to_string(log).unwrap_or_default();
+            let said: String = said.lines().next().unwrap_or("it said nothing").chars().take(300).collect();
             return Err(format!("nothing listens on {address}: {said}").into());
         }
         std::thread::sleep(Duration::from_millis(10));
