@@ -1,4 +1,4 @@
-//! The one read loop of every subscriber: subscribe, read after the cursor until nothing is left, follow live.
+//! The read loop of one subscriber: subscribe, read after the cursor until nothing is left, follow live.
 //! Must not keep a queue for a subscriber: a subscriber is a cursor, and whatever it missed it reads again.
 
 use async_stream::stream;

@@ -1,5 +1,5 @@
-//! A `text/event-stream` of a job or a brand: the first frame, then whatever the event log has after the reader's cursor.
-//! Must not buffer for a reader or spawn a task for one.
+//! The beginning of a `text/event-stream` of a job or a brand: where it begins, whether it may, its head and first frame.
+//! Must not send what follows; `delivery` does.
 
 use std::convert::Infallible;
 

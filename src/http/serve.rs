@@ -1,5 +1,5 @@
-//! The connection loop: hyper's HTTP/1 builder by hand, which holds an idle stream in about half the memory of
-//! `axum::serve`, cuts slow heads and clients that stop reading, and bounds how many connections there are.
+//! The connection loop: hyper's HTTP/1 builder by hand, which cuts slow heads and clients that stop reading, bounds how many
+//! connections there are, and lets the sockets of event streams go once their first frame is written.
 //! Must not know any route.
 
 use std::future::poll_fn;

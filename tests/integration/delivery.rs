@@ -39,7 +39,8 @@ async fn watch(server: &LogServer, job_id: JobId, version: &str) -> TcpStream {
 /// Reads until the whole event with this id has been received.
 async fn read_to(socket: &mut TcpStream, id: Seq) -> String {
     let id = format!("id: {id}\n");
-    read_while(socket, |received| !(received.contains(&id) && received.trim_end_matches("\r\n").ends_with("\n\n"))).await
+    read_while(socket, |received| !(received.contains(&id) && received.trim_end_matches("\r\n").ends_with("\n\n")))
+        .await
 }
 
 /// Reads until the connection closes.
