@@ -84,8 +84,8 @@ impl RecentEvents {
         if self.alone && !self.in_doubt.load(Ordering::Acquire) {
             return Ok(question(&self.read()));
         }
-        let recent = recent_table::load(&mut *readers.acquire().await?).await?;
-        Ok(question(&recent))
+        let loaded = recent_table::load(&mut *readers.acquire().await?).await?;
+        Ok(question(&loaded.recent))
     }
 
     /// What is in memory.
