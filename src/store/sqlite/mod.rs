@@ -240,10 +240,15 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        self.readers.close().await;
+        // First: whoever stops the server does not wait long, and some reads may take all of it.
         if let Err(error) = self.sort_in().await {
-            tracing::warn!(%error, "the recent events were not sorted in; they are read when the file is opened again");
+            tracing::warn!(
+                %error,
+                "the recent events were not sorted in; they are when the file is opened again, which an older version \
+                 must not do before"
+            );
         }
+        self.readers.close().await;
         self.writer.close().await;
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
