@@ -21,10 +21,13 @@ CREATE TABLE recent_events (
     lease_expires_at INTEGER NOT NULL
 ) STRICT;
 
--- What belongs to a job goes with it.
+-- What belongs to a job goes with it. The positions that its events had in the brand's stream stay taken.
 DROP TRIGGER ai_jobs_take_along;
 CREATE TRIGGER ai_jobs_take_along AFTER DELETE ON ai_jobs
 BEGIN
+    INSERT INTO brand_streams (brand_id, last_seq)
+        SELECT brand_id, max(brand_seq) FROM recent_events WHERE job_id = OLD.id GROUP BY brand_id
+        ON CONFLICT (brand_id) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq);
     DELETE FROM job_events WHERE job_id = OLD.id;
     DELETE FROM recent_events WHERE job_id = OLD.id;
     DELETE FROM job_steps WHERE job_id = OLD.id;

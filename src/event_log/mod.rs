@@ -87,19 +87,27 @@ impl EventLog {
     }
 
     /// [`EventLog::append`] of several writes in their order, each with its own outcome. None waits for the one before, so
-    /// that they can become durable together.
+    /// that they can become durable together. After one that finds no room none is sent, so that none goes before it.
     pub async fn append_all(&self, writes: Vec<Write>, patience: Duration) -> Vec<Result<Committed, AppendError>> {
         let deadline = Instant::now() + patience;
-        let mut sent = Vec::with_capacity(writes.len());
+        let count = writes.len();
+        let mut sent = Vec::with_capacity(count);
+        let mut failed = None;
         for write in writes {
-            sent.push(self.send_append(write, deadline).await);
+            match self.send_append(write, deadline).await {
+                Ok(answer) => sent.push(answer),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
         }
-        let mut outcomes = Vec::with_capacity(sent.len());
+        let mut outcomes = Vec::with_capacity(count);
         for answer in sent {
-            outcomes.push(match answer {
-                Ok(answer) => await_answer(answer, deadline).await.map_err(AppendError::from).flatten(),
-                Err(error) => Err(error.into()),
-            });
+            outcomes.push(await_answer(answer, deadline).await.map_err(AppendError::from).flatten());
+        }
+        if let Some(error) = failed {
+            outcomes.resize(count, Err(error.into()));
         }
         outcomes
     }

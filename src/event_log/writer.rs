@@ -116,8 +116,11 @@ impl Writer {
     /// them all, so that the writes of one job are never in two transactions at the same time.
     async fn commit_in_parts(&self, writes: Vec<Write>, waiting: Vec<Waiting>) {
         let numbers = self.store.parts(&writes);
+        debug_assert_eq!(numbers.len(), writes.len(), "each write has the number of its transaction");
+        // A write without a number must not be dropped unanswered.
+        let numbers = numbers.into_iter().chain(std::iter::repeat(0));
         let mut parts: BTreeMap<usize, (Vec<Write>, Vec<Waiting>)> = BTreeMap::new();
-        for (number, (write, waiting)) in numbers.into_iter().zip(writes.into_iter().zip(waiting)) {
+        for (number, (write, waiting)) in numbers.zip(writes.into_iter().zip(waiting)) {
             let part = parts.entry(number).or_default();
             part.0.push(write);
             part.1.push(waiting);

@@ -26,12 +26,13 @@ on_both_databases!(
     a_backup_of_a_running_job_goes_on_elsewhere,
 );
 
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     "1 jobs events steps and brand intelligence",
     "2 all job types",
     "3 brand streams",
     "4 webhooks",
     "5 recent events",
+    "6 progress in one statement",
 ];
 
 /// Secrets of the tests' own, which no command may print.

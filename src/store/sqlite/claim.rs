@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::Sqlite;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
 
-use super::recent::{MOST_RECENT, RecentEvents, Written};
+use super::recent::{MOST_RECENT, RecentEvents, Written, catch_up};
 use super::row::{microseconds, microseconds_after};
 use super::writer::Session;
 use super::{brand_stream, recent_table, row, save};
@@ -29,7 +29,7 @@ pub(super) async fn claim(
     known.begin(connection, recent).await?;
     let now = now();
     let under_way = under_way(connection).await?;
-    let candidates = candidates(connection, claim, &under_way, now).await?;
+    let candidates = candidates(connection, recent, claim, &under_way, now).await?;
     let (mut plan, mut claimed) = plan_claim(claim, candidates, under_way, now);
     brand_stream::number(connection, known, recent, &mut plan).await?;
     claimed.iter_mut().zip(&plan.events).for_each(|(claimed, event)| claimed.event = event.clone());
@@ -51,9 +51,10 @@ async fn under_way(connection: &mut SqliteConnection) -> Result<HashMap<BrandId,
     rows.iter().map(|found| Ok((BrandId(found.try_get("brand_id")?), row::count(found, "jobs")?))).collect()
 }
 
-/// Due jobs of brands that have room, the oldest due first.
+/// Due jobs of brands that have room, the oldest due first. The row of one that was put back by hand may be behind.
 async fn candidates(
     connection: &mut SqliteConnection,
+    recent: &RecentEvents,
     claim: &Claim,
     under_way: &HashMap<BrandId, u32>,
     now: DateTime<Utc>,
@@ -76,5 +77,13 @@ async fn candidates(
     query.push(") ORDER BY run_at, created_at, id LIMIT ");
     query.push_bind(i64::from(claim.limit) * i64::from(CANDIDATES_PER_CLAIM));
     let rows = query.build().fetch_all(connection).await?;
-    rows.iter().filter_map(|found| row::stored_job(found).transpose()).collect()
+    let mut jobs: Vec<StoredJob> =
+        rows.iter().filter_map(|found| row::stored_job(found).transpose()).collect::<Result<_, _>>()?;
+    let recent = recent.read();
+    for StoredJob { job, .. } in &mut jobs {
+        if let Some(latest) = recent.latest(job.id) {
+            catch_up(job, &latest)?;
+        }
+    }
+    Ok(jobs)
 }

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::recent::RecentEvents;
-use super::recent_table;
+use super::recent::{Recent, RecentEvents};
+use super::{left_over, recent_table};
 use crate::event::Seq;
 use crate::job::{BrandId, Job, JobId, JobStatus};
 use crate::store::StoreError;
@@ -23,6 +23,18 @@ pub(super) const COMMIT: &str = "COMMIT";
 pub(super) async fn commit(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     sqlx::query(COMMIT).execute(connection).await?;
     Ok(())
+}
+
+/// Reads the recent events within a transaction that has begun. If this version cannot read some, all are sorted in,
+/// so that their jobs go on behind them. That is committed first: a reader must find them in one place or the other.
+async fn read(connection: &mut SqliteConnection, version: i64) -> Result<(i64, Recent), StoreError> {
+    let loaded = recent_table::load(connection).await?;
+    let Some(error) = loaded.unreadable else { return Ok((version, loaded.recent)) };
+    tracing::warn!(%error, "another program has written an event that this version cannot read; it is kept");
+    left_over::sort_in(connection).await?;
+    commit(connection).await?;
+    let version = sqlx::query_scalar(BEGIN).fetch_one(&mut *connection).await?;
+    Ok((version, recent_table::load(connection).await?.recent))
 }
 
 #[derive(Default)]
@@ -53,7 +65,8 @@ impl Known {
         let version = sqlx::query_scalar(BEGIN).fetch_one(&mut *connection).await?;
         if self.version != Some(version) {
             *self = Known::default();
-            recent.replace(recent_table::load(connection).await?);
+            let (version, loaded) = read(connection, version).await?;
+            recent.replace(loaded);
             self.version = Some(version);
         }
         Ok(())

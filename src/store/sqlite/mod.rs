@@ -30,6 +30,7 @@ mod commit;
 pub(super) mod inspect;
 mod known;
 mod lease;
+mod left_over;
 mod lock;
 mod prune;
 mod read;
@@ -91,7 +92,7 @@ macro_rules! on_writer {
 }
 
 impl SqliteStore {
-    /// Opens the file, creating it if it is missing, and migrates it.
+    /// Opens the file, creating it if it is missing, migrates it, and sorts in the recent events that were left in it.
     ///
     /// # Errors
     /// [`StoreError::Rejected`] if the URL is malformed or names no file, if the folder does not exist, if the file is
@@ -124,6 +125,7 @@ impl SqliteStore {
         // sqlx has no lock for SQLite's migrations: two processes that start at once would both create the tables.
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         migrations::run(&migrations::for_sqlite(), &mut *transaction).await?;
+        left_over::sort_in(&mut transaction).await?;
         transaction.commit().await?;
         known.begin(connection, &recent).await?;
         known::commit(connection).await?;
@@ -238,10 +240,15 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        self.readers.close().await;
+        // First: whoever stops the server does not wait long, and some reads may take all of it.
         if let Err(error) = self.sort_in().await {
-            tracing::warn!(%error, "the recent events were not sorted in; they are read when the file is opened again");
+            tracing::warn!(
+                %error,
+                "the recent events were not sorted in; they are when the file is opened again, which an older version \
+                 must not do before"
+            );
         }
+        self.readers.close().await;
         self.writer.close().await;
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }

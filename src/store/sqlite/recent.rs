@@ -84,8 +84,8 @@ impl RecentEvents {
         if self.alone && !self.in_doubt.load(Ordering::Acquire) {
             return Ok(question(&self.read()));
         }
-        let recent = recent_table::load(&mut *readers.acquire().await?).await?;
-        Ok(question(&recent))
+        let loaded = recent_table::load(&mut *readers.acquire().await?).await?;
+        Ok(question(&loaded.recent))
     }
 
     /// What is in memory.
@@ -96,7 +96,10 @@ impl RecentEvents {
     /// Adds events that are durable now.
     pub fn add(&self, events: Vec<(BrandId, Event)>, written: Written) {
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-        events.into_iter().for_each(|(brand_id, event)| recent.add(brand_id, event, written));
+        for (brand_id, event) in events {
+            debug_assert!(recent.is_next(brand_id, &event), "event {} of job {}", event.seq, event.job_id);
+            recent.add(brand_id, event, written);
+        }
     }
 
     /// Puts what the file holds in the place of all that is in memory.
@@ -125,6 +128,12 @@ impl Recent {
         of_job.written = written;
         self.brands.entry(brand_id).or_default().push(event);
         self.len += 1;
+    }
+
+    /// Whether the event follows on the latest of its job, and comes after the latest of its brand.
+    fn is_next(&self, brand_id: BrandId, event: &Event) -> bool {
+        let of_job = self.jobs.get(&event.job_id).and_then(|of_job| of_job.events.last());
+        of_job.is_none_or(|last| event.seq == last.seq + 1) && event.brand_seq > self.last_of_brand(brand_id)
     }
 
     /// Up to `limit` events of the subject after the cursor, in order.

@@ -1,16 +1,18 @@
 //! The table of recent events: written by each batch, read when the file is opened, and sorted in by the thousand.
 //! Must not begin a transaction, and ends one only together with the statement that writes a batch.
 
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::known::COMMIT;
 use super::recent::{Ahead, Latest, Recent, Shown, Written};
 use super::row::{self, microseconds};
 use super::statement::{list, over_rows, runs};
-use crate::event::Seq;
+use crate::event::{Event, Seq};
 use crate::job::BrandId;
 use crate::store::StoreError;
 use crate::store::plan::Plan;
@@ -72,8 +74,15 @@ fn insert_of(rows: usize, is_last: bool) -> &'static str {
 /// The lengths of statements are powers of two up to the longest.
 const SHAPES: usize = LONGEST.ilog2() as usize + 1;
 
-/// All recent events.
-pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Recent, StoreError> {
+/// The recent events that this version can read.
+pub(super) struct Loaded {
+    pub recent: Recent,
+    /// Why it cannot read another, if there is one. What follows on it of the same job was left out, too.
+    pub unreadable: Option<StoreError>,
+}
+
+/// All recent events. One that cannot be read, such as one of a later version, hides only what follows of its job.
+pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Loaded, StoreError> {
     let rows = sqlx::query(
         "SELECT job_id, seq, brand_seq, name, at, data, brand_id, batch, lease_expires_at
          FROM recent_events ORDER BY number",
@@ -81,11 +90,29 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Recent, St
     .fetch_all(connection)
     .await?;
     let mut recent = Recent::default();
+    let mut unreadable = None;
+    let mut hidden: HashSet<Vec<u8>> = HashSet::new();
     for found in &rows {
-        let written = Written { batch: found.try_get("batch")?, lease_expires_at: found.try_get("lease_expires_at")? };
-        recent.add(BrandId(found.try_get("brand_id")?), row::event(found)?, written);
+        let job_id: &[u8] = found.try_get("job_id")?;
+        if hidden.contains(job_id) {
+            continue;
+        }
+        match read(found) {
+            Ok((brand_id, event, written)) => recent.add(brand_id, event, written),
+            Err(error) => {
+                unreadable.get_or_insert(error);
+                hidden.insert(job_id.to_owned());
+            }
+        }
     }
-    Ok(recent)
+    Ok(Loaded { recent, unreadable })
+}
+
+fn read(found: &SqliteRow) -> Result<(BrandId, Event, Written), StoreError> {
+    let written = Written { batch: found.try_get("batch")?, lease_expires_at: found.try_get("lease_expires_at")? };
+    let event = row::event(found)?;
+    Shown::of(&event)?;
+    Ok((BrandId(found.try_get("brand_id")?), event, written))
 }
 
 /// Moves all recent events to where they are kept, job by job, and brings the rows of their jobs and brands up to date.

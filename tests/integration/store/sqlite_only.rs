@@ -81,38 +81,40 @@ async fn recent_events_and_older_ones_are_read_as_one_history() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_is_shown_as_its_latest_event_says_and_so_it_is_after_a_crash() {
-    let database = TestDatabase::sqlite().await;
-    let store = database.store(settings()).await;
-    let id = processing(&*store).await.id;
-    commit_one(&*store, progress(id, 1, 1, 5)).await.unwrap();
-    let batch = Uuid::new_v4();
-    let writes = [progress(id, 1, 1, 35), delta(id, 1, "x")];
-    let job = store.commit(batch, &writes).await.unwrap().pop().unwrap().unwrap().job;
-    assert_eq!((job.progress, job.last_seq), (35, 5));
-    let row = "SELECT last_seq FROM ai_jobs";
-    assert_eq!(database.number(row).await, 3, "its row waits, or there is nothing to show");
-    assert_is(&*store, &job).await;
-    assert_is(&*database.store(among_others()).await, &job).await;
-    // Without closing it, as a crash would.
-    drop(store);
-
-    let store = database.store(settings()).await;
-    assert_eq!(database.number(row).await, 3);
-    assert_is(&*store, &job).await;
-    assert_eq!(seqs(&*store, id).await, [1, 2, 3, 4, 5]);
-    let again = store.commit(batch, &writes).await.unwrap();
-    assert!(again.iter().all(|outcome| outcome.as_ref().unwrap().again), "its batch is remembered");
-    sort_in(&*store).await;
-    assert_eq!(database.number(row).await, 5);
-    assert_is(&*store, &job).await;
-    let again = store.commit(batch, &writes).await.unwrap();
-    assert!(again.iter().all(|outcome| outcome.as_ref().unwrap().again), "its batch is remembered");
-    assert_eq!(commit_one(&*store, delta(id, 1, "y")).await.unwrap().events[0].seq, 6);
-    let over = commit_one(&*store, complete(id, 1)).await.unwrap().job;
-    assert_eq!((over.status, over.last_seq), (JobStatus::Completed, 7));
-    assert_is(&*store, &over).await;
-    assert_eq!(seqs(&*store, id).await, [1, 2, 3, 4, 5, 6, 7]);
+async fn a_job_is_shown_as_its_latest_event_says_sorted_in_or_not_and_after_a_crash() {
+    for crashes in [false, true] {
+        let database = TestDatabase::sqlite().await;
+        let mut store = database.store(settings()).await;
+        let beside = database.store(among_others()).await;
+        let id = processing(&*store).await.id;
+        commit_one(&*store, progress(id, 1, 1, 5)).await.unwrap();
+        let batch = Uuid::new_v4();
+        let writes = [progress(id, 1, 1, 35), delta(id, 1, "x")];
+        let job = store.commit(batch, &writes).await.unwrap().pop().unwrap().unwrap().job;
+        assert_eq!((job.progress, job.last_seq), (35, 5));
+        let row = "SELECT last_seq FROM ai_jobs";
+        assert_eq!(database.number(row).await, 3, "its row waits, or there is nothing to show");
+        assert_is(&*store, &job).await;
+        assert_is(&*beside, &job).await;
+        if crashes {
+            // Without closing it.
+            drop(store);
+            store = database.store(settings()).await;
+        } else {
+            sort_in(&*store).await;
+        }
+        assert_eq!((database.number(row).await, database.number(RECENT).await), (5, 0));
+        assert_is(&*store, &job).await;
+        assert_is(&*beside, &job).await;
+        assert_eq!(seqs(&*store, id).await, [1, 2, 3, 4, 5]);
+        let again = store.commit(batch, &writes).await.unwrap();
+        assert!(again.iter().all(|outcome| outcome.as_ref().unwrap().again), "its batch is remembered");
+        assert_eq!(commit_one(&*store, delta(id, 1, "y")).await.unwrap().events[0].seq, 6);
+        let over = commit_one(&*store, complete(id, 1)).await.unwrap().job;
+        assert_eq!((over.status, over.last_seq), (JobStatus::Completed, 7));
+        assert_is(&*store, &over).await;
+        assert_eq!(seqs(&*store, id).await, [1, 2, 3, 4, 5, 6, 7]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,7 +172,8 @@ async fn the_latest_sign_of_life_counts_whether_an_event_or_a_heartbeat() {
 async fn what_another_program_has_changed_is_read_anew() {
     let database = TestDatabase::sqlite().await;
     let store = database.store(settings()).await;
-    let (one, removed) = (processing(&*store).await.id, processing(&*store).await.id);
+    let (one, removed) = (processing(&*store).await.id, processing(&*store).await);
+    let (removed, brand_id) = (removed.id, removed.brand_id);
     for id in [one, removed] {
         commit(&*store, &[delta(id, 1, "a"), delta(id, 1, "b")]).await;
     }
@@ -188,8 +191,26 @@ async fn what_another_program_has_changed_is_read_anew() {
     assert_eq!(outcomes[1], Err(Refusal::NotFound));
     assert_is(&*store, job).await;
     assert!(seqs(&*store, removed).await.is_empty(), "its events went with it");
+    let next = commit_one(&*store, create(brand_id)).await.unwrap();
+    assert_eq!(next.events[0].brand_seq, 5, "no position of the brand is given twice");
+    assert_eq!(store.brand_stream(brand_id).await.unwrap().last_seq, 5);
     sort_in(&*store).await;
-    assert_eq!(database.number(SORTED_IN).await, 5);
+    assert_eq!(database.number(SORTED_IN).await, 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_put_back_by_hand_is_claimed_as_far_as_it_has_come() {
+    let database = TestDatabase::sqlite().await;
+    let store = database.store(settings()).await;
+    let id = processing(&*store).await.id;
+    commit_one(&*store, progress(id, 1, 1, 5)).await.unwrap();
+    commit_one(&*store, delta(id, 1, "x")).await.unwrap();
+    assert_eq!(database.number("SELECT last_seq FROM ai_jobs").await, 3, "its row is behind");
+    database.execute("UPDATE ai_jobs SET status = 'pending', lease_expires_at = NULL").await;
+    let claimed = claim_all(&*store).await;
+    assert_eq!((claimed[0].event.seq, claimed[0].event.brand_seq), (5, 5));
+    assert_is(&*store, &claimed[0].job).await;
+    assert_eq!(seqs(&*store, id).await, [1, 2, 3, 4, 5]);
 }
 
 /// An older version does not know of recent events. After a crash it goes on from the job's row.
@@ -199,7 +220,7 @@ async fn events_that_an_older_version_wrote_in_between_are_kept() {
     let store = database.store(settings()).await;
     let id = processing(&*store).await.id;
     sort_in(&*store).await;
-    commit_one(&*store, delta(id, 1, "not seen by the older version")).await.unwrap();
+    commit(&*store, &[delta(id, 1, "not seen by the older version"), delta(id, 1, "nor this")]).await;
     drop(store);
     database
         .execute(
@@ -210,12 +231,84 @@ async fn events_that_an_older_version_wrote_in_between_are_kept() {
         )
         .await;
     let store = database.store(settings()).await;
+    assert_eq!(database.number(RECENT).await, 0, "an opened file has all events in one table");
     assert_eq!(stored(&*store, id).await.last_seq, 3);
+    let next = commit_one(&*store, delta(id, 1, "next")).await.unwrap();
+    assert_eq!((next.events[0].seq, next.events[0].brand_seq), (4, 5), "the brand's positions 3 and 4 were given");
     sort_in(&*store).await;
-    assert_eq!(commit_one(&*store, delta(id, 1, "next")).await.unwrap().events[0].seq, 4);
     let events = store.events_after(Subject::Job(id), 0, 10).await.unwrap();
     let names: Vec<&str> = events.iter().map(|event| event.name.as_str()).collect();
     assert_eq!(names, ["queued", "started", "started", "delta"]);
+    assert!(events[3].data.contains("next"), "{}", events[3].data);
+}
+
+/// The older version gives the positions of a brand anew, also where it leaves a job alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_whole_though_an_older_version_took_its_positions_in_the_brand() {
+    let database = TestDatabase::sqlite().await;
+    let store = database.store(settings()).await;
+    let job = processing(&*store).await;
+    sort_in(&*store).await;
+    commit(&*store, &[delta(job.id, 1, "a"), delta(job.id, 1, "b")]).await;
+    drop(store);
+    let other = JobId::new();
+    database
+        .execute(&format!(
+            "INSERT INTO job_events (job_id, seq, name, at, data, brand_id, brand_seq)
+             SELECT {}, 1, name, at, data, brand_id, 3 FROM job_events WHERE seq = 1;
+             UPDATE brand_streams SET last_seq = 3;",
+            database.id_literal(other.0)
+        ))
+        .await;
+    let store = database.store(settings()).await;
+    assert_eq!(seqs(&*store, job.id).await, [1, 2, 3, 4]);
+    assert_eq!(stored(&*store, job.id).await.last_seq, 4);
+    let of_brand = store.events_after(Subject::Brand(job.brand_id), 0, 10).await.unwrap();
+    let positions: Vec<_> = of_brand.iter().map(|event| (event.brand_seq, event.job_id == other)).collect();
+    assert_eq!(positions, [(1, false), (2, false), (3, true), (4, false)]);
+    assert_eq!(commit_one(&*store, delta(job.id, 1, "c")).await.unwrap().events[0].brand_seq, 5);
+}
+
+/// What a later version writes when it works on the file, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_a_later_version_stops_only_whoever_reads_it() {
+    let database = TestDatabase::sqlite().await;
+    for reopened in [false, true] {
+        let store = database.store(settings()).await;
+        let beside = database.store(among_others()).await;
+        let (one, other) = (processing(&*store).await, processing(&*store).await);
+        commit(&*store, &[delta(one.id, 1, "a"), delta(other.id, 1, "a")]).await;
+        let store = if reopened {
+            drop(store);
+            None
+        } else {
+            Some(store)
+        };
+        database
+            .execute(&format!(
+                "INSERT INTO recent_events (job_id, seq, name, at, data, brand_id, brand_seq, batch, lease_expires_at)
+                 SELECT job_id, 4, 'of_a_later_version', at, json_set(data, '$.progress', 70, '$.current_step', 'Later'),
+                        brand_id, 4, NULL, lease_expires_at FROM recent_events WHERE job_id = {} AND seq = 3;",
+                database.id_literal(one.id.0)
+            ))
+            .await;
+        let store = match store {
+            Some(store) => store,
+            None => database.store(settings()).await,
+        };
+        assert_eq!(seqs(&*beside, other.id).await, [1, 2, 3]);
+        for (id, seq) in [(other.id, 4), (one.id, 5)] {
+            let committed = commit_one(&*store, delta(id, 1, "b")).await.unwrap();
+            assert_eq!((committed.events[0].seq, committed.events[0].brand_seq), (seq, seq));
+        }
+        let shown = stored(&*store, one.id).await;
+        assert_eq!((shown.progress, shown.current_step.as_str(), shown.last_seq), (70, "Later", 5));
+        assert_eq!(seqs(&*store, other.id).await, [1, 2, 3, 4]);
+        let error = store.events_after(Subject::Job(one.id), 0, 10).await.unwrap_err();
+        assert!(error.to_string().contains(&format!("event 4 of job {}", one.id)), "{error}");
+        store.close().await;
+        beside.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
