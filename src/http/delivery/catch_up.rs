@@ -5,7 +5,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::chunk::{self, Chunk};
 use super::unsent::Unsent;
@@ -26,15 +26,11 @@ pub(super) struct CatchUp {
     connections: Connections,
 }
 
-/// What the next look at the log comes to.
-enum Look {
-    /// These come next.
-    Frames(Vec<Frame>),
-    /// It has everything.
-    Nothing,
+/// Why a viewer does not go on.
+enum Stop {
     /// The stream ends.
     End(StreamEnd),
-    /// The client has gone.
+    /// The connection broke, or its client has gone or stopped reading.
     Gone,
 }
 
@@ -45,93 +41,81 @@ impl CatchUp {
     }
 
     pub(super) async fn run(mut self) {
-        loop {
-            match self.write().await {
-                Ok(None) => {}
-                Ok(Some(end)) => return self.end(end).await,
-                Err(Broken) => return,
-            }
-            let doubts = self.viewer.seat.doubts();
-            match self.look().await {
-                Look::Frames(frames) => match self.write_frames(&frames).await {
-                    Ok(None) => {}
-                    Ok(Some(end)) => return self.end(end).await,
-                    Err(Broken) => return,
-                },
-                Look::Nothing if self.viewer.over => return self.end(StreamEnd::Over).await,
-                // Only half a keep-alive could be written.
-                Look::Nothing if !self.unsent.is_empty() => {}
-                Look::Nothing => return self.viewer.sit(doubts),
-                Look::End(end) => return self.end(end).await,
-                Look::Gone => return,
-            }
+        match self.catch_up().await {
+            Ok(doubts) => self.viewer.sit(doubts),
+            Err(Stop::End(end)) => self.viewer.end(self.unsent, end, self.connections.stall_limit).await,
+            Err(Stop::Gone) => {}
         }
     }
 
-    /// Writes a page, chunk by chunk. Between two of them the stream can end.
-    async fn write_frames(&mut self, mut frames: &[Frame]) -> Result<Option<StreamEnd>, Broken> {
-        while let Some(portion) = frames.split_off(..chunk::portion(frames)).filter(|portion| !portion.is_empty()) {
-            self.unsent.extend(self.viewer.framed(portion.iter().map(|frame| &frame.bytes)));
-            if let Some(last) = portion.last() {
-                (self.viewer.cursor, self.viewer.over) = (last.seq, last.terminal);
+    /// Writes and reads until the viewer has everything; says how often the room had doubted before that was looked up.
+    async fn catch_up(&mut self) -> Result<u64, Stop> {
+        loop {
+            self.write().await?;
+            let doubts = self.viewer.seat.doubts();
+            let frames = self.read().await?;
+            for portion in chunk::portions(&frames) {
+                self.unsent.extend(self.viewer.framed(portion.iter().map(|frame| &frame.bytes)));
+                if let Some(last) = portion.last() {
+                    (self.viewer.cursor, self.viewer.over) = (last.seq, last.terminal);
+                }
+                self.write().await?;
             }
-            if let Some(end) = self.write().await? {
-                return Ok(Some(end));
+            if frames.is_empty() && self.viewer.over {
+                return Err(Stop::End(StreamEnd::Over));
+            }
+            // Something is unsent if only half a keep-alive could be written.
+            if frames.is_empty() && self.unsent.is_empty() {
+                return Ok(doubts);
             }
         }
-        Ok(None)
     }
 
     /// Writes what is unsent. If the stream must end before that is done, it is given a moment to be whole.
-    async fn write(&mut self) -> Result<Option<StreamEnd>, Broken> {
-        let stall_limit = self.connections.stall_limit;
-        let mut ends = self.viewer.ends;
+    async fn write(&mut self) -> Result<(), Stop> {
+        let (stall_limit, mut until) = (self.connections.stall_limit, self.viewer.ends);
         let end = tokio::select! {
             biased;
-            written = self.viewer.write(&mut self.unsent, stall_limit) => return written.map(|()| None).map_err(|_| Broken),
-            end = must_end(&mut ends, &self.delivery.0) => end,
+            written = self.viewer.write(&mut self.unsent, stall_limit) => {
+                written.map_err(|_| Stop::Gone)?;
+                None
+            }
+            end = must_end(&mut until, &self.delivery.0) => Some(end),
         };
-        let written = timeout(LAST_CHUNK_TIME, self.viewer.write(&mut self.unsent, stall_limit)).await;
-        if matches!(written, Ok(Ok(()))) { Ok(Some(end)) } else { Err(Broken) }
+        self.viewer.ends = until;
+        let Some(end) = end else { return Ok(()) };
+        match timeout(LAST_CHUNK_TIME, self.viewer.write(&mut self.unsent, stall_limit)).await {
+            Ok(Ok(())) => Err(Stop::End(end)),
+            _ => Err(Stop::Gone),
+        }
     }
 
-    async fn end(self, end: StreamEnd) {
-        self.viewer.end(self.unsent, end, self.connections.stall_limit).await;
-    }
-
-    /// Reads on. While the database is away the stream is kept alive.
-    async fn look(&mut self) -> Look {
+    /// The next page, empty if there is none. While the database is away the stream is kept alive.
+    async fn read(&mut self) -> Result<Vec<Frame>, Stop> {
         let shared = &self.delivery.0;
         let mut page = pin!(shared.log.read_after(self.viewer.seat.subject(), self.viewer.cursor));
-        let mut ends = self.viewer.ends;
-        let look = {
-            let mut must_end = pin!(must_end(&mut ends, shared));
+        let mut until = self.viewer.ends;
+        let read = {
+            let mut must_end = pin!(must_end(&mut until, shared));
             loop {
                 tokio::select! {
-                    end = &mut must_end => break Look::End(end),
-                    page = &mut page => break match page {
-                        Some(frames) if frames.is_empty() => Look::Nothing,
-                        Some(frames) => Look::Frames(frames),
-                        None => Look::End(StreamEnd::Failed),
-                    },
-                    () = self.viewer.gone() => break Look::Gone,
+                    end = &mut must_end => break Err(Stop::End(end)),
+                    page = &mut page => break page.ok_or(Stop::End(StreamEnd::Failed)),
+                    () = self.viewer.gone() => break Err(Stop::Gone),
                     () = sleep(shared.keep_alive), if self.unsent.is_empty() => {
                         match self.viewer.write_now(&Chunk::of([KEEP_ALIVE].iter())) {
                             Wrote::All => {}
                             Wrote::Part(rest) => self.unsent.push(rest),
-                            Wrote::Nothing => break Look::Gone,
+                            Wrote::Nothing => break Err(Stop::Gone),
                         }
                     }
                 }
             }
         };
-        self.viewer.ends = ends;
-        look
+        self.viewer.ends = until;
+        read
     }
 }
-
-/// The connection broke, or its client has stopped reading.
-struct Broken;
 
 /// Returns when the stream must end, which a drain brings nearer.
 async fn must_end(ends: &mut Ends, shared: &Shared) -> StreamEnd {
@@ -144,8 +128,8 @@ async fn must_end(ends: &mut Ends, shared: &Shared) -> StreamEnd {
                 drains = true;
                 ends.drain(shared.drain_spread);
             }
-            () = sleep_until(at.unwrap_or_else(tokio::time::Instant::now)), if at.is_some() => {
-                return ends.by(tokio::time::Instant::now()).unwrap_or(StreamEnd::Drained);
+            () = sleep_until(at.unwrap_or_else(Instant::now)), if at.is_some() => {
+                return ends.by(Instant::now()).unwrap_or(StreamEnd::Drained);
             }
             else => std::future::pending().await,
         }

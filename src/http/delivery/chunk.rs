@@ -55,8 +55,13 @@ pub(super) fn parts<'a, I: Iterator<Item = &'a Bytes> + Clone>(
     begin.into_iter().chain(frames.cloned()).chain(framing(Bytes::from_static(b"\r\n")))
 }
 
-/// How many of these frames, of which there is one at least, are written together.
-pub(super) fn portion(frames: &[Frame]) -> usize {
+/// The frames in portions that are written together.
+pub(super) fn portions(mut frames: &[Frame]) -> impl Iterator<Item = &[Frame]> {
+    std::iter::from_fn(move || frames.split_off(..portion(frames)).filter(|portion| !portion.is_empty()))
+}
+
+/// How many of these frames are written together: one at least, if there is one.
+fn portion(frames: &[Frame]) -> usize {
     let mut bytes = 0;
     let fits = |frame: &&Frame| {
         let fits = bytes < BYTES;

@@ -171,10 +171,7 @@ impl Room {
             self.end_those(|viewer| viewer.over.then_some(StreamEnd::Over));
             return false;
         }
-        let mut rest = &frames[..];
-        while let Some(portion) = rest.split_off(..chunk::portion(rest)).filter(|portion| !portion.is_empty()) {
-            self.write_frames(portion);
-        }
+        chunk::portions(&frames).for_each(|portion| self.write_frames(portion));
         self.read_on();
         true
     }
@@ -183,6 +180,9 @@ impl Room {
     fn write_frames(&mut self, frames: &[Frame]) {
         let Some(last) = frames.last() else { return };
         let (heard, mut written) = (std::mem::replace(&mut self.heard, last.seq), 0);
+        if self.viewers.is_empty() {
+            return;
+        }
         let all = Chunk::of(frames.iter().map(|frame| &frame.bytes));
         let mut place = 0;
         while let Some(viewer) = self.viewers.get_mut(place) {
