@@ -251,22 +251,12 @@ pub fn instant(at: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
 
     use super::*;
-    use crate::job::{JobType, NewJob};
+    use crate::job::NewJob;
 
     fn job() -> Job {
-        let new = NewJob {
-            brand_id: BrandId(Uuid::nil()),
-            job_type: JobType::BrandIntelligence,
-            input_data: json!({}),
-            idempotency_key: None,
-            webhook_url: None,
-            estimated_duration: 90,
-            total_steps: 3,
-            max_retries: 3,
-        };
+        let new = NewJob::of(BrandId(Uuid::nil()));
         new.create(JobId(Uuid::nil()), DateTime::UNIX_EPOCH).0
     }
 

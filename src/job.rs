@@ -81,6 +81,23 @@ pub struct NewJob {
     pub max_retries: u32,
 }
 
+#[cfg(test)]
+impl NewJob {
+    /// A job without anything special, for unit tests.
+    pub(crate) fn of(brand_id: BrandId) -> NewJob {
+        NewJob {
+            brand_id,
+            job_type: JobType::BrandIntelligence,
+            input_data: serde_json::json!({}),
+            idempotency_key: None,
+            webhook_url: None,
+            estimated_duration: 90,
+            total_steps: 3,
+            max_retries: 3,
+        }
+    }
+}
+
 /// The number of an execution of a job, from 1.
 pub type Attempt = u32;
 

@@ -63,19 +63,10 @@ mod tests {
 
     use super::*;
     use crate::event::{Event, EventDetail, Seq, Subject};
-    use crate::job::{BrandId, Job, JobId, JobType, NewJob};
+    use crate::job::{BrandId, Job, JobId, NewJob};
 
     fn job(id: JobId) -> Job {
-        let new = NewJob {
-            brand_id: BrandId(Uuid::nil()),
-            job_type: JobType::BrandIntelligence,
-            input_data: json!({}),
-            idempotency_key: None,
-            webhook_url: None,
-            estimated_duration: 90,
-            total_steps: 3,
-            max_retries: 3,
-        };
+        let new = NewJob::of(BrandId(Uuid::nil()));
         new.create(id, DateTime::UNIX_EPOCH).0
     }
 

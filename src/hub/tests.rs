@@ -1,3 +1,6 @@
+//! The hub on its own: what is heard, kept and known.
+//! Must not read a store.
+
 use super::*;
 use crate::job::JobId;
 

@@ -212,21 +212,12 @@ mod tests {
     use super::super::Progress;
     use super::*;
     use crate::event::EventName;
-    use crate::job::{BrandId, JobType};
+    use crate::job::BrandId;
 
     const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
     fn pending() -> Job {
-        let new = NewJob {
-            brand_id: BrandId(Uuid::nil()),
-            job_type: JobType::BrandIntelligence,
-            input_data: json!({}),
-            idempotency_key: None,
-            webhook_url: None,
-            estimated_duration: 90,
-            total_steps: 3,
-            max_retries: 1,
-        };
+        let new = NewJob { max_retries: 1, ..NewJob::of(BrandId(Uuid::nil())) };
         new.create(JobId::new(), NOW).0
     }
 

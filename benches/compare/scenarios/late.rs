@@ -1,7 +1,7 @@
 //! Late joiners: thousands of readers that ask for a channel's whole history at the same moment.
 //! Must not count the time that connections take: all are there when the first request is sent.
 
-use super::{AT_ONCE, DELIVERY, Extent, OPENING, SIZE, Session, fanout::thousands, sides};
+use super::{AT_ONCE, DELIVERY, Extent, OPENING, SIZE, Session, fanout::thousands, in_turn, sides};
 use crate::Outcome;
 use crate::generator::readers::Readers;
 use crate::results::{Results, Row, Table};
@@ -23,15 +23,7 @@ pub fn measure(extent: Extent, results: &mut Results) -> Outcome<()> {
     )
     .over("rate over nchan", "rate", Make::Nchan.name());
     table.notes.push("From the first request to the last event; the connections are open before.".to_owned());
-    for round in 0..extent.rounds {
-        for make in &makes {
-            eprintln!("late: round {}, {}", round + 1, make.name());
-            let row = table.row(&make.name(), make.about());
-            if let Err(error) = run(*make, row) {
-                row.trouble(format!("round {}: {error}", round + 1));
-            }
-        }
-    }
+    in_turn("late", extent, &makes, &mut table, |make, _, row| run(make, row));
     results.tables.push(table);
     Ok(())
 }

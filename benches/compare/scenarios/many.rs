@@ -1,7 +1,7 @@
 //! Many channels: thousands of jobs with few viewers each, all moving slowly.
 //! Must not publish in bursts: the events of all channels are evenly apart.
 
-use super::{Extent, SIZE, Session, fanout::thousands, sides};
+use super::{Extent, SIZE, Session, fanout::thousands, in_turn, sides};
 use crate::Outcome;
 use crate::results::{Results, Table};
 use crate::servers::Make;
@@ -31,18 +31,11 @@ pub fn measure(extent: Extent, results: &mut Results) -> Outcome<()> {
          open answers of its upstream, and its processor time includes the 5,000 jobs that run in it and their database."
             .to_owned(),
     );
-    for round in 0..extent.rounds {
-        for make in &makes {
-            eprintln!("many: round {}, {}", round + 1, make.name());
-            let row = table.row(&make.name(), make.about());
-            let measured = Session::with_channels(*make, CHANNELS, READERS_EACH, SIZE)
-                .and_then(|mut session| session.at_a_pace(extent.of(EVENTS, 2), Some(1.0)));
-            match measured {
-                Ok(phase) => phase.note(row),
-                Err(error) => row.trouble(format!("round {}: {error}", round + 1)),
-            }
-        }
-    }
+    in_turn("many", extent, &makes, &mut table, |make, _, row| {
+        let mut session = Session::with_channels(make, CHANNELS, READERS_EACH, SIZE)?;
+        session.at_a_pace(extent.of(EVENTS, 2), Some(1.0))?.note(row);
+        Ok(())
+    });
     results.tables.push(table);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Idle streams: how much resident memory a server has for each.
 //! Must not count what the first streams bring once: connections to a database, a warm allocator.
 
-use super::{AT_ONCE, Extent, OPENING, SIZE, sides};
+use super::{AT_ONCE, Extent, OPENING, SIZE, in_turn, sides};
 use crate::Outcome;
 use crate::generator::readers::Readers;
 use crate::results::{Results, Row, Table};
@@ -35,15 +35,7 @@ pub fn measure(extent: Extent, results: &mut Results) -> Outcome<()> {
          kernel is not in it, nor that of PostgreSQL."
             .to_owned(),
     );
-    for round in 0..extent.rounds {
-        for make in &makes {
-            eprintln!("memory: round {}, {}", round + 1, make.name());
-            let row = table.row(&make.name(), make.about());
-            if let Err(error) = run(*make, row) {
-                row.trouble(format!("round {}: {error}", round + 1));
-            }
-        }
-    }
+    in_turn("memory", extent, &makes, &mut table, |make, _, row| run(make, row));
     results.tables.push(table);
     Ok(())
 }

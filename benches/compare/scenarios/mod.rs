@@ -7,7 +7,7 @@ use crate::Outcome;
 use crate::database::Kind;
 use crate::generator::publish::{Pace, Publisher};
 use crate::generator::readers::{Readers, Seen};
-use crate::results::Results;
+use crate::results::{Results, Row, Table};
 use crate::servers::{From, Make, Server};
 use crate::{clock, usage};
 
@@ -133,6 +133,25 @@ fn is_wanted(make: Make) -> bool {
     let Ok(words) = std::env::var("BENCH_SERVERS") else { return true };
     let name = make.name().to_lowercase();
     words.split(',').any(|word| name.contains(&word.trim().to_lowercase()))
+}
+
+/// Measures each side in each round, all sides in turn, into the table; a side that fails is told beneath it.
+fn in_turn(
+    scenario: &str,
+    extent: Extent,
+    makes: &[Make],
+    table: &mut Table,
+    mut measure: impl FnMut(Make, usize, &mut Row) -> Outcome<()>,
+) {
+    for round in 0..extent.rounds {
+        for make in makes {
+            eprintln!("{scenario}: round {}, {}", round + 1, make.name());
+            let row = table.row(&make.name(), make.about());
+            if let Err(error) = measure(*make, round, row) {
+                row.trouble(format!("round {}: {error}", round + 1));
+            }
+        }
+    }
 }
 
 /// A server whose channels have readers.

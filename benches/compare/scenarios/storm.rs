@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
 
-use super::{DELIVERY, Extent, OPENING, SIZE, Session, fanout::thousands, sides};
+use super::{DELIVERY, Extent, OPENING, SIZE, Session, fanout::thousands, in_turn, sides};
 use crate::Outcome;
 use crate::database::{Kind, blocking};
 use crate::generator::readers::Readers;
@@ -48,15 +48,7 @@ pub fn measure(extent: Extent, results: &mut Results) -> Outcome<()> {
          connections are being opened at a time. Reads are those of PostgreSQL's statistics for the table of events, in one round.",
         thousands(missing() as u32)
     ));
-    for round in 0..extent.rounds {
-        for make in &makes {
-            eprintln!("storm: round {}, {}", round + 1, make.name());
-            let row = table.row(&make.name(), make.about());
-            if let Err(error) = run(*make, row, round == 0) {
-                row.trouble(format!("round {}: {error}", round + 1));
-            }
-        }
-    }
+    in_turn("storm", extent, &makes, &mut table, |make, round, row| run(make, row, round == 0));
     results.tables.push(table);
     Ok(())
 }

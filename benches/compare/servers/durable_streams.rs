@@ -30,13 +30,5 @@ pub(super) fn start(channels: u32, size: usize) -> Outcome<Server> {
     for channel in 0..channels {
         requests::once(address, &format!("PUT /{channel} HTTP/1.1\r\nContent-Type: application/json\r\n"), "")?;
     }
-    Ok(Server {
-        address,
-        size,
-        protocol: Protocol::DurableStreams,
-        processes: vec![process],
-        database: None,
-        folders: vec![folder],
-        helpers: Vec::new(),
-    })
+    Ok(Server::of(process, address, Protocol::DurableStreams, size, Some(folder)))
 }

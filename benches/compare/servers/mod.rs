@@ -132,6 +132,12 @@ pub enum From {
 }
 
 impl Server {
+    /// A peer that is one process, with the folder that its files are in.
+    fn of(process: Process, address: SocketAddr, protocol: Protocol, size: usize, folder: Option<TempDir>) -> Server {
+        let folders = folder.into_iter().collect();
+        Server { address, size, protocol, processes: vec![process], database: None, folders, helpers: Vec::new() }
+    }
+
     /// The request for the stream of a channel.
     pub fn request(&self, channel: u32, from: &From) -> Vec<u8> {
         let last_event_id = match from {
@@ -276,15 +282,7 @@ fn role(role: &[&str], size: usize) -> Outcome<Server> {
     let mut greeting = String::new();
     BufReader::new(output).read_line(&mut greeting)?;
     let address = greeting.trim().parse().map_err(|_| format!("the role {role:?} said {greeting:?}"))?;
-    Ok(Server {
-        address,
-        size,
-        protocol: Protocol::Plain,
-        processes: vec![process],
-        database: None,
-        folders: Vec::new(),
-        helpers: Vec::new(),
-    })
+    Ok(Server::of(process, address, Protocol::Plain, size, None))
 }
 
 /// A folder for a server's files, on the disk of TMPDIR.

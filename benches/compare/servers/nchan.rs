@@ -33,13 +33,5 @@ pub(super) fn start(size: usize) -> Outcome<Server> {
     let process = Process::start(Command::new(nginx).arg("-p").arg(path).arg("-c").arg(&file), &log)?;
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     wait_for(address, &log)?;
-    Ok(Server {
-        address,
-        size,
-        protocol: Protocol::Nchan,
-        processes: vec![process],
-        database: None,
-        folders: vec![folder],
-        helpers: Vec::new(),
-    })
+    Ok(Server::of(process, address, Protocol::Nchan, size, Some(folder)))
 }

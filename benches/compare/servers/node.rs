@@ -67,13 +67,5 @@ pub fn start(script: &str, arguments: &[&str], size: usize) -> Outcome<Server> {
     let process = Process::start(&mut command, &log)?;
     let address = ([127, 0, 0, 1], port).into();
     wait_for(address, &log)?;
-    Ok(Server {
-        address,
-        size,
-        protocol: Protocol::Plain,
-        processes: vec![process],
-        database: None,
-        folders: vec![folder],
-        helpers: Vec::new(),
-    })
+    Ok(Server::of(process, address, Protocol::Plain, size, Some(folder)))
 }

@@ -1,3 +1,6 @@
+//! The last frames of a subject on their own: what is kept, joined and forgotten.
+//! Must not need a hub.
+
 use super::*;
 
 fn progress(seq: Seq) -> Frame {

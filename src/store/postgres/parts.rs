@@ -48,16 +48,7 @@ mod tests {
     /// Jobs of these brands in their first attempt, all of them known.
     fn jobs_under_way(brands: &[BrandId], known: &Known) -> Vec<Job> {
         let pending = |brand_id: &BrandId| {
-            let new = NewJob {
-                brand_id: *brand_id,
-                job_type: JobType::BrandIntelligence,
-                input_data: json!({}),
-                idempotency_key: None,
-                webhook_url: None,
-                estimated_duration: 90,
-                total_steps: 3,
-                max_retries: 3,
-            };
+            let new = NewJob::of(*brand_id);
             StoredJob::new(new.create(JobId::new(), now()).0, json!({}))
         };
         let claim = Claim { limit: 1000, max_jobs_per_brand: 1000, job_types: JobType::ALL.to_vec() };
