@@ -5,6 +5,7 @@
 
 mod abuse;
 mod access;
+mod allocations;
 mod attempts;
 mod bad_input;
 mod bad_start;
