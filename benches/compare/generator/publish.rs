@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Publishes events of channels.
 pub enum Publisher {
-    /// One POST for each event over a kept connection; the next waits for its answer.
+    /// One POST for each event, over a kept connection where the server keeps it; the next waits for its answer.
     Http(HttpPublisher),
     /// A word of the upstream on the job's open answer; nobody acknowledges it.
     Upstream(Gtm),
@@ -25,6 +25,7 @@ pub enum Publisher {
 
 /// Where events are posted to.
 pub struct HttpPublisher {
+    address: SocketAddr,
     connection: TcpStream,
     /// Path and headers around the channel's number.
     before: String,
@@ -56,12 +57,8 @@ impl Publisher {
 impl HttpPublisher {
     /// A connection that posts to `before CHANNEL after`, two parts of a request's head.
     pub fn connect(address: SocketAddr, before: &str, after: &str, size: usize) -> Outcome<HttpPublisher> {
-        let connection = TcpStream::connect(address)?;
-        connection.set_nodelay(true)?;
-        connection.set_read_timeout(Some(TIMEOUT))?;
-        connection.set_write_timeout(Some(TIMEOUT))?;
         let (before, after) = (before.to_owned(), after.to_owned());
-        Ok(HttpPublisher { connection, before, after, size, body: Body::Data })
+        Ok(HttpPublisher { address, connection: connect(address)?, before, after, size, body: Body::Data })
     }
 
     /// Says what a POST holds.
@@ -83,11 +80,23 @@ impl HttpPublisher {
         let request = format!("{before}{path_end}{after}Host: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n{body}");
         self.connection.write_all(request.as_bytes())?;
         let response = read_response(&mut self.connection)?;
+        if self.body == Body::Grip {
+            // Pushpin closes it after each answer.
+            self.connection = connect(self.address)?;
+        }
         match response.status() {
             200..=299 => Ok(()),
             _ => Err(format!("an event was refused: {}", response.head()).into()),
         }
     }
+}
+
+fn connect(address: SocketAddr) -> Outcome<TcpStream> {
+    let connection = TcpStream::connect(address)?;
+    connection.set_nodelay(true)?;
+    connection.set_read_timeout(Some(TIMEOUT))?;
+    connection.set_write_timeout(Some(TIMEOUT))?;
+    Ok(connection)
 }
 
 /// Reads one response to its end.

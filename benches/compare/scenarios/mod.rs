@@ -99,8 +99,9 @@ pub const ALL: &[Scenario] = &[
 /// Connections that publish to many channels.
 const PUBLISHERS: u32 = 16;
 
-/// How many streams are opened at a time where nothing else is said; nginx keeps no more waiting.
-const AT_ONCE: usize = 256;
+/// How many streams are opened at a time where nothing else is said: Pushpin answers some of a hundred with 502, nginx keeps
+/// no more than 511 waiting.
+const AT_ONCE: usize = 64;
 
 /// How long opening all streams may take.
 const OPENING: Duration = Duration::from_secs(40);
