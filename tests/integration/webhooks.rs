@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::databases::TestDatabase;
-use crate::harness::{Client, Process, Receiver, Reply, Server, Site, eventually, on_both_databases};
+use crate::harness::{Client, Process, Receiver, Reply, Server, Site, eventually, on_both_databases, soon};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const FLAGS: [&str; 3] = ["--allow-private-webhooks", "--webhook-secret", SECRET];
@@ -60,9 +60,11 @@ impl Bench {
 
     /// Starts a job, and cancels it while its upstream is silent.
     async fn cancelled_job(&self, webhook_url: &str) -> String {
-        self.stand_ins.gtm.script(Behaviour::HoldAfter { events: 0, gate: Gate::new() });
+        let gate = Gate::new();
+        self.stand_ins.gtm.script(Behaviour::HoldAfter { events: 0, gate: gate.clone() });
         let id = self.start_job(webhook_url).await;
-        self.client.until(&id, "processing").await;
+        // Not only under way: the next call would be the one that is held.
+        soon("its upstream is called", gate.reached()).await;
         assert_eq!(self.client.post(&format!("/api/jobs/{id}/cancel")).await.0, StatusCode::OK);
         id
     }
