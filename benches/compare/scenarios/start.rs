@@ -2,6 +2,8 @@
 //! enqueueing of queues and one INSERT.
 //! Must not count the work of jobs: their upstream takes the call and says nothing.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::{AT_ONCE, Extent, OPENING, SIZE};
 use crate::Outcome;
 use crate::database::Kind;
@@ -110,7 +112,9 @@ pub fn measure(extent: Extent, results: &mut Results) -> Outcome<()> {
 fn run(way: Way, extent: Extent, row: &mut Row) -> Outcome<()> {
     let (server, _readers) = way.start()?;
     let head = requests::start_head(server.jobs().map_or("none", |jobs| jobs.token()));
-    let body = || jobcast::start_request(&Gtm::site(1_000_000));
+    // A number for each: a second call of one number closes the first, and its attempt would fail and be made again.
+    let number = AtomicU32::new(1_000_000);
+    let body = || jobcast::start_request(&Gtm::site(number.fetch_add(1, Ordering::Relaxed)));
     requests::at_a_rate(server.address, &head, body, WARM_UP, PER_SECOND / 2.0)?;
     let load = requests::at_a_rate(server.address, &head, body, extent.of(REQUESTS, REQUESTS / 5), PER_SECOND)?;
     row.push("p50", load.latency.percentile(0.5));
