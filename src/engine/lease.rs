@@ -19,9 +19,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A cheap handle to the attempts under way.
 #[derive(Clone, Default)]
-pub(super) struct HeldLeases {
-    held: Arc<Mutex<HashMap<(JobId, Attempt), CancellationToken>>>,
+pub(super) struct HeldLeases(Arc<Mutex<Leases>>);
+
+#[derive(Default)]
+struct Leases {
+    held: HashMap<(JobId, Attempt), CancellationToken>,
+    /// Attempts that were told to stop while jobs are being claimed, one of which may be theirs.
+    stopped_early: Option<Vec<(JobId, Attempt)>>,
 }
+
+/// The time from before jobs are claimed until they are held.
+pub(super) struct Claiming(HeldLeases);
 
 /// One attempt's hold on its job; letting go of it ends the heartbeat.
 pub(super) struct HeldLease {
@@ -32,34 +40,53 @@ pub(super) struct HeldLease {
 }
 
 impl HeldLeases {
+    /// To be kept from before jobs are claimed until they are held: a job may be cancelled in between, as soon as its
+    /// claim is durable. One claim at a time.
+    pub(super) fn claiming(&self) -> Claiming {
+        self.lock().stopped_early = Some(Vec::new());
+        Claiming(self.clone())
+    }
+
     pub(super) fn hold(&self, job_id: JobId, attempt: Attempt) -> HeldLease {
-        let stop = CancellationToken::new();
-        self.lock().insert((job_id, attempt), stop.clone());
+        let (stop, mut leases) = (CancellationToken::new(), self.lock());
+        leases.held.insert((job_id, attempt), stop.clone());
+        if leases.stopped_early.as_ref().is_some_and(|stopped| stopped.contains(&(job_id, attempt))) {
+            stop.cancel();
+        }
+        drop(leases);
         HeldLease { job_id, attempt, stop, leases: self.clone() }
     }
 
     /// Tells an attempt that its job is no longer its own.
     pub(super) fn stop(&self, job_id: JobId, attempt: Attempt) {
-        if let Some(stop) = self.lock().get(&(job_id, attempt)) {
-            stop.cancel();
+        let mut leases = self.lock();
+        match leases.held.get(&(job_id, attempt)) {
+            Some(stop) => stop.cancel(),
+            None => leases.stopped_early.iter_mut().for_each(|stopped| stopped.push((job_id, attempt))),
         }
     }
 
     /// Whether this attempt is under way in this process.
     pub(super) fn contains(&self, job_id: JobId, attempt: Attempt) -> bool {
-        self.lock().contains_key(&(job_id, attempt))
+        self.lock().held.contains_key(&(job_id, attempt))
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().held.len()
     }
 
     fn all(&self) -> Vec<(JobId, Attempt)> {
-        self.lock().keys().copied().collect()
+        self.lock().held.keys().copied().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(JobId, Attempt), CancellationToken>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Leases> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Claiming {
+    fn drop(&mut self) {
+        self.0.lock().stopped_early = None;
     }
 }
 
@@ -72,7 +99,7 @@ impl HeldLease {
 
 impl Drop for HeldLease {
     fn drop(&mut self) {
-        self.leases.lock().remove(&(self.job_id, self.attempt));
+        self.leases.lock().held.remove(&(self.job_id, self.attempt));
     }
 }
 
@@ -121,5 +148,24 @@ fn stop_others(shared: &Shared, held: Vec<(JobId, Attempt)>, alive: &[(JobId, At
     for (job_id, attempt) in held.into_iter().filter(|lease| !alive.contains(lease)) {
         tracing::info!(%job_id, attempt, "the attempt no longer holds its job");
         shared.held.stop(job_id, attempt);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_that_is_stopped_before_it_is_held_does_not_begin() {
+        let (leases, [cancelled, other]) = (HeldLeases::default(), [JobId::new(), JobId::new()]);
+        let claiming = leases.claiming();
+        leases.stop(cancelled, 1);
+        let (first, second) = (leases.hold(cancelled, 1), leases.hold(other, 1));
+        assert!(first.stop.is_cancelled() && !second.stop.is_cancelled());
+        let next = leases.hold(cancelled, 2);
+        assert!(!next.stop.is_cancelled(), "another attempt is not meant");
+        drop(claiming);
+        leases.stop(other, 2);
+        assert!(leases.lock().stopped_early.is_none(), "nothing is kept where nothing is claimed");
     }
 }

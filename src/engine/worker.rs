@@ -56,6 +56,7 @@ pub(super) async fn claim_and_run(shared: Arc<Shared>, attempts: TaskTracker) {
         }
     }
     while !shared.draining.is_cancelled() {
+        let claiming = shared.held.claiming();
         let claimed = claim(&shared).await;
         let found = !claimed.is_empty();
         for claimed in claimed {
@@ -69,6 +70,7 @@ pub(super) async fn claim_and_run(shared: Arc<Shared>, attempts: TaskTracker) {
             let lease = shared.held.hold(claimed.job.id, claimed.job.attempt);
             attempts.spawn(run_attempt(shared.clone(), lease, claimed).instrument(span));
         }
+        drop(claiming);
         if found {
             continue;
         }
