@@ -80,3 +80,20 @@ async fn a_small_batch_waits_for_a_few_that_are_sorted_in_and_nothing_is_missed(
     }
     assert_eq!(commit_one(&*store, delta(silent, 1, "y")).await.unwrap().events[0].seq, 5);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_events_are_sorted_in_before_they_fill_memory() {
+    let database = TestDatabase::sqlite().await;
+    let store = database.store(settings()).await;
+    let id = processing(&*store).await.id;
+    let text = "x".repeat(64 << 10);
+    for round in 1..=10 {
+        let writes: Vec<Write> = (0..64).map(|_| delta(id, 1, &text)).collect();
+        assert!(commit(&*store, &writes).await.iter().all(Result::is_ok));
+        let recent = database.number("SELECT sum(length(data)) FROM recent_events").await;
+        // At the most one batch more than the limit, each event with the members that all have.
+        assert!(recent < (32 << 20) + 64 * (65 << 10), "{recent} bytes wait after {round} batches");
+    }
+    assert!(database.number(SORTED_IN).await > 0, "there were more than may wait");
+    assert_eq!(seqs(&*store, id).await.len(), 2 + 640);
+}
