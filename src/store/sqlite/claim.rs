@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::Sqlite;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
 
-use super::recent::{MOST_RECENT, RecentEvents, Written, catch_up};
+use super::recent::{RecentEvents, Written, catch_up};
 use super::row::{microseconds, microseconds_after};
 use super::writer::Session;
 use super::{brand_stream, recent_table, row, save};
@@ -22,9 +22,7 @@ pub(super) async fn claim(
     claim: &Claim,
     lease: Duration,
 ) -> Result<Vec<Claimed>, StoreError> {
-    if recent.read().len() >= MOST_RECENT {
-        session.sort_in(recent).await?;
-    }
+    session.make_room(recent, claim.limit as usize).await?;
     let Session { connection, known } = session;
     known.begin(connection, recent).await?;
     let now = now();
@@ -37,6 +35,7 @@ pub(super) async fn claim(
     let written = Written { batch: None, lease_expires_at: microseconds_after(now, lease) };
     recent_table::insert_and_commit(connection, &plan, written, now).await?;
     recent.add(plan.take_events(), written);
+    known.pending = known.pending.map(|pending| pending.saturating_sub(claimed.len() as u64));
     Ok(claimed)
 }
 

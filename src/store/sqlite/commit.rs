@@ -9,12 +9,12 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::known::{Known, KnownJob};
-use super::recent::{MOST_RECENT, RecentEvents, Written, catch_up};
+use super::recent::{RecentEvents, Written, catch_up};
 use super::row::{microseconds, microseconds_after};
 use super::statement::{list, runs};
 use super::writer::Session;
 use super::{brand_stream, recent_table, row, save};
-use crate::job::JobId;
+use crate::job::{Job, JobId, JobStatus};
 use crate::store::plan::{Found, Keyed, LockedJob, Plan, Queue, keys, may_take_room, plan};
 use crate::store::{Committed, StoreError, StoreSettings, StoredJob, now};
 use crate::write::{Refusal, Write};
@@ -26,14 +26,14 @@ pub(super) async fn commit(
     writes: &[Write],
     settings: StoreSettings,
 ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
-    if recent.read().len() >= MOST_RECENT {
-        session.sort_in(recent).await?;
-    }
+    session.make_room(recent, writes.len()).await?;
     let Session { connection, known } = session;
     known.begin(connection, recent).await?;
     let now = now();
     let locked = read(connection, known, recent, writes, now).await?;
-    let room = queue_room(connection, writes, &locked, settings.max_queued_jobs).await?;
+    let waited: HashSet<JobId> =
+        locked.values().filter(|found| is_pending(&found.job)).map(|found| found.job.id).collect();
+    let room = queue_room(connection, known, writes, &locked, settings.max_queued_jobs).await?;
     let keyed = keyed(connection, recent, writes).await?;
     let queue = Queue { room, limit: settings.max_queued_jobs };
     // There are no brands here that could be missing.
@@ -42,7 +42,19 @@ pub(super) async fn commit(
     save::save(connection, known, &plan, Some(batch), settings.lease, now).await?;
     let written = Written { batch: Some(batch), lease_expires_at: microseconds_after(now, settings.lease) };
     recent_table::insert_and_commit(connection, &plan, written, now).await?;
+    known.pending = known.pending.map(|pending| pending_after(pending, &waited, &plan));
     Ok(remember(known, recent, plan, written))
+}
+
+fn is_pending(job: &Job) -> bool {
+    job.status == JobStatus::Pending
+}
+
+/// How many jobs wait once the plan is durable; `waited` are those of the batch that did before.
+fn pending_after(pending: u64, waited: &HashSet<JobId>, plan: &Plan<'_>) -> u64 {
+    let wait = plan.changed.values().filter(|changed| is_pending(&changed.job)).count() as u64;
+    let waited = plan.changed.keys().filter(|id| waited.contains(id)).count() as u64;
+    (pending + wait).saturating_sub(waited)
 }
 
 /// Keeps what is durable now for those who read and for the next batch.
@@ -138,9 +150,11 @@ async fn keyed(
     Ok(keyed)
 }
 
-/// How many more jobs may wait. Counts no further than the limit.
+/// How many more jobs may wait. They are counted once; from then on this connection knows what it changes, and whether
+/// somebody else has written.
 async fn queue_room(
     connection: &mut SqliteConnection,
+    known: &mut Known,
     writes: &[Write],
     locked: &HashMap<JobId, LockedJob>,
     limit: u64,
@@ -148,11 +162,14 @@ async fn queue_room(
     if !may_take_room(writes, locked) {
         return Ok(0);
     }
-    let limit_here = i64::try_from(limit).unwrap_or(i64::MAX);
-    let waiting: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM ai_jobs WHERE status = 'pending' LIMIT ?)")
-            .bind(limit_here)
-            .fetch_one(connection)
-            .await?;
-    Ok(u64::try_from(limit_here - waiting).unwrap_or(0))
+    let pending = match known.pending {
+        Some(pending) => pending,
+        None => {
+            let counted: i64 = sqlx::query_scalar("SELECT count(*) FROM ai_jobs WHERE status = 'pending'")
+                .fetch_one(connection)
+                .await?;
+            *known.pending.insert(u64::try_from(counted).unwrap_or(0))
+        }
+    };
+    Ok(limit.saturating_sub(pending))
 }

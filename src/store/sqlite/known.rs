@@ -45,6 +45,8 @@ pub(super) struct Known {
     pub jobs: HashMap<JobId, KnownJob>,
     /// The position of each brand's latest event.
     pub brands: HashMap<BrandId, Seq>,
+    /// How many jobs wait, once they have been counted.
+    pub pending: Option<u64>,
 }
 
 /// A job as it is, which its row may not say yet.

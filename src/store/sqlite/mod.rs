@@ -135,7 +135,7 @@ impl SqliteStore {
 
     /// Whoever opens a file that is at rest finds every event in one table.
     async fn sort_in(&self) -> Result<(), StoreError> {
-        on_writer!(self, session => session.sort_in(&self.recent))
+        on_writer!(self, session => session.sort_in(&self.recent, usize::MAX))
     }
 }
 

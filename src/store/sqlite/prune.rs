@@ -16,7 +16,7 @@ pub(super) async fn prune(
     deltas_before: DateTime<Utc>,
     events_before: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
-    session.sort_in(recent).await?;
+    session.sort_in(recent, usize::MAX).await?;
     let connection = &mut session.connection;
     let deltas = until_some_are_removed(connection, &DELTAS, deltas_before).await?;
     let history = until_some_are_removed(connection, &HISTORY, events_before).await?;

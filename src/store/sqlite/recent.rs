@@ -1,7 +1,7 @@
 //! The events that are durable in the table of recent ones and not sorted in yet, in memory, by job and by brand.
 //! Must not hold an event that is not durable, and must not be changed but by the writing connection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -15,9 +15,23 @@ use crate::event::{Event, EventName, Seq, Subject};
 use crate::job::{BrandId, Job, JobId};
 use crate::store::StoreError;
 
-/// How many events wait to be sorted in, at the most one batch more. Each takes about half a KiB here. A larger number
-/// costs fewer pages for each event and a longer wait for whoever commits while they are sorted in.
-pub(super) const MOST_RECENT: usize = 8192;
+/// How many events wait to be sorted in, at the most one batch more; then all are. Each takes about half a KiB here. A
+/// larger number costs fewer pages for each event and a longer wait for whoever commits while they are sorted in.
+const MOST_RECENT: usize = 8192;
+
+/// The most bytes of their data, since an event may be a hundred times as long as most are.
+const MOST_BYTES: usize = 32 << 20;
+
+/// From this number on a small batch has a few sorted in, so that it does not come to all of them: those take fifty
+/// milliseconds, during which nothing is committed.
+const MANY_RECENT: usize = 4096;
+
+/// How many these are: a few milliseconds, if each event is of another job.
+pub(super) const A_FEW: usize = 256;
+
+/// The most writes of a small batch. Larger ones come from a load under which the pages count: a few at a time fill
+/// several times as many for each event as all at once.
+const SMALL_BATCH: usize = 8;
 
 /// What the store's reads and its writing connection share.
 pub(super) struct RecentEvents {
@@ -31,14 +45,17 @@ pub(super) struct RecentEvents {
 /// Recent events, by job and by brand. Those of each are the latest that it has, without a gap.
 #[derive(Default)]
 pub(super) struct Recent {
+    /// All of them, in the order of their commits, with their brands.
+    all: VecDeque<(BrandId, Arc<Event>)>,
     jobs: HashMap<JobId, OfJob>,
-    brands: HashMap<BrandId, Vec<Arc<Event>>>,
-    len: usize,
+    brands: HashMap<BrandId, VecDeque<Arc<Event>>>,
+    /// Of their data.
+    bytes: usize,
 }
 
 #[derive(Default)]
 struct OfJob {
-    events: Vec<Arc<Event>>,
+    events: VecDeque<Arc<Event>>,
     /// What the latest one was written with.
     written: Written,
 }
@@ -65,8 +82,11 @@ pub(super) struct Latest {
     pub written: Written,
 }
 
-/// What the rows of jobs and brands may not say yet.
-pub(super) struct Ahead {
+/// The oldest recent events, to be sorted in together, and what the rows of jobs and brands may not say yet without them.
+pub(super) struct Oldest {
+    pub count: usize,
+    /// Whether there are no others.
+    pub are_all: bool,
     pub jobs: Vec<Latest>,
     /// With the positions of their latest events.
     pub brands: Vec<(BrandId, Seq)>,
@@ -110,6 +130,16 @@ impl RecentEvents {
         drop(replaced);
     }
 
+    /// Takes out the oldest, which are sorted in now.
+    pub fn forget_oldest(&self, count: usize) {
+        let forgotten: Vec<_> = {
+            let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+            std::iter::from_fn(|| recent.forget_oldest()).take(count).collect()
+        };
+        // Freed after the lock is given back.
+        drop(forgotten);
+    }
+
     /// From now on the file is asked, until it has been read anew.
     pub fn doubt(&self) {
         self.in_doubt.store(true, Ordering::Release);
@@ -118,33 +148,65 @@ impl RecentEvents {
 
 impl Recent {
     pub fn len(&self) -> usize {
-        self.len
+        self.all.len()
+    }
+
+    /// How many of the oldest are to be sorted in before so many writes are committed.
+    pub fn due(&self, writes: usize) -> usize {
+        if self.len() >= MOST_RECENT || self.bytes >= MOST_BYTES {
+            self.len()
+        } else if self.len() >= MANY_RECENT && writes <= SMALL_BATCH {
+            A_FEW
+        } else {
+            0
+        }
     }
 
     pub fn add(&mut self, brand_id: BrandId, event: Event, written: Written) {
         let event = Arc::new(event);
         let of_job = self.jobs.entry(event.job_id).or_default();
-        of_job.events.push(event.clone());
+        of_job.events.push_back(event.clone());
         of_job.written = written;
-        self.brands.entry(brand_id).or_default().push(event);
-        self.len += 1;
+        self.brands.entry(brand_id).or_default().push_back(event.clone());
+        self.bytes += event.data.len();
+        self.all.push_back((brand_id, event));
+    }
+
+    /// Takes out the oldest. It is the oldest of its job and of its brand, too.
+    fn forget_oldest(&mut self) -> Option<Arc<Event>> {
+        let (brand_id, event) = self.all.pop_front()?;
+        self.bytes -= event.data.len();
+        if let Some(of_job) = self.jobs.get_mut(&event.job_id) {
+            of_job.events.pop_front();
+            if of_job.events.is_empty() {
+                self.jobs.remove(&event.job_id);
+            }
+        }
+        if let Some(of_brand) = self.brands.get_mut(&brand_id) {
+            of_brand.pop_front();
+            if of_brand.is_empty() {
+                self.brands.remove(&brand_id);
+            }
+        }
+        Some(event)
     }
 
     /// Whether the event follows on the latest of its job, and comes after the latest of its brand.
     fn is_next(&self, brand_id: BrandId, event: &Event) -> bool {
-        let of_job = self.jobs.get(&event.job_id).and_then(|of_job| of_job.events.last());
+        let of_job = self.jobs.get(&event.job_id).and_then(|of_job| of_job.events.back());
         of_job.is_none_or(|last| event.seq == last.seq + 1) && event.brand_seq > self.last_of_brand(brand_id)
     }
 
     /// Up to `limit` events of the subject after the cursor, in order.
     pub fn after(&self, subject: Subject, cursor: Seq, limit: u32) -> After {
-        let events: &[Arc<Event>] = match subject {
-            Subject::Job(id) => self.jobs.get(&id).map_or(&[], |of_job| &of_job.events),
-            Subject::Brand(id) => self.brands.get(&id).map_or(&[], Vec::as_slice),
+        let events = match subject {
+            Subject::Job(id) => self.jobs.get(&id).map(|of_job| &of_job.events),
+            Subject::Brand(id) => self.brands.get(&id),
         };
-        let whole = events.first().is_some_and(|first| first.position(subject) <= cursor.saturating_add(1));
+        let Some(events) = events else { return After { events: Vec::new(), whole: false } };
+        let whole = events.front().is_some_and(|first| first.position(subject) <= cursor.saturating_add(1));
         let begin = events.partition_point(|event| event.position(subject) <= cursor);
-        After { events: events[begin..].iter().take(limit as usize).cloned().collect(), whole }
+        After { events: events.range(begin..).take(limit as usize).cloned().collect(), whole }
     }
 
     /// The job's latest event, if that is a recent one.
@@ -158,23 +220,30 @@ impl Recent {
         latest.filter(|(_, latest)| latest.may_be_ahead()).collect()
     }
 
-    /// What the rows of jobs and brands may not say yet.
-    pub fn ahead_of_rows(&self) -> Ahead {
-        Ahead {
-            jobs: self.jobs.values().filter_map(OfJob::latest).filter(Latest::may_be_ahead).collect(),
-            brands: self.brands.keys().map(|id| (*id, self.last_of_brand(*id))).collect(),
+    /// The oldest, this many at the most. A job or a brand that has later ones goes on to be known by those: its row may
+    /// wait.
+    pub fn oldest(&self, most: usize) -> Oldest {
+        let count = most.min(self.len());
+        let mut oldest = Oldest { count, are_all: count == self.len(), jobs: Vec::new(), brands: Vec::new() };
+        for (brand_id, event) in self.all.iter().take(count) {
+            let latest = self.latest(event.job_id).filter(|latest| latest.event.seq == event.seq);
+            oldest.jobs.extend(latest.filter(Latest::may_be_ahead));
+            if self.last_of_brand(*brand_id) == event.brand_seq {
+                oldest.brands.push((*brand_id, event.brand_seq));
+            }
         }
+        oldest
     }
 
     /// The position of the brand's latest event; 0 if it has no recent one.
     pub fn last_of_brand(&self, id: BrandId) -> Seq {
-        self.brands.get(&id).and_then(|events| events.last()).map_or(0, |event| event.brand_seq)
+        self.brands.get(&id).and_then(VecDeque::back).map_or(0, |event| event.brand_seq)
     }
 }
 
 impl OfJob {
     fn latest(&self) -> Option<Latest> {
-        Some(Latest { event: self.events.last()?.clone(), written: self.written })
+        Some(Latest { event: self.events.back()?.clone(), written: self.written })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The table of recent events: written by each batch, read when the file is opened, and sorted in by the thousand.
+//! The table of recent events: written by each batch, read when the file is opened, and sorted in a few or all at a time.
 //! Must not begin a transaction, and ends one only together with the statement that writes a batch.
 
 use std::collections::HashSet;
@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::known::COMMIT;
-use super::recent::{Ahead, Latest, Recent, Shown, Written};
+use super::recent::{Latest, Oldest, Recent, Shown, Written};
 use super::row::{self, microseconds};
 use super::statement::{list, over_rows, runs};
 use crate::event::{Event, Seq};
@@ -115,25 +115,35 @@ fn read(found: &SqliteRow) -> Result<(BrandId, Event, Written), StoreError> {
     Ok((BrandId(found.try_get("brand_id")?), event, written))
 }
 
-/// Moves all recent events to where they are kept, job by job, and brings the rows of their jobs and brands up to date.
-/// `ahead` is what these may not say yet.
-pub(super) async fn sort_in(connection: &mut SqliteConnection, ahead: &Ahead) -> Result<(), StoreError> {
-    let sorted_in = sqlx::query(EVENTS).execute(&mut *connection).await?.rows_affected();
-    update_jobs(connection, &ahead.jobs).await?;
-    update_brands(connection, &ahead.brands).await?;
-    let recent = sqlx::query("DELETE FROM recent_events").execute(&mut *connection).await?.rows_affected();
+/// Moves the oldest recent events to where they are kept, job by job, and brings the rows of their jobs and brands up to
+/// date. Answers how many there were.
+pub(super) async fn sort_in(connection: &mut SqliteConnection, oldest: &Oldest) -> Result<usize, StoreError> {
+    let count = i64::try_from(oldest.count).unwrap_or(i64::MAX);
+    let through: Option<i64> = sqlx::query_scalar(THROUGH).bind(count).fetch_one(&mut *connection).await?;
+    let sorted_in = sqlx::query(EVENTS).bind(through).execute(&mut *connection).await?.rows_affected();
+    update_jobs(connection, &oldest.jobs).await?;
+    update_brands(connection, &oldest.brands).await?;
+    let delete = if oldest.are_all { sqlx::query(DELETE_ALL) } else { sqlx::query(DELETE).bind(through) };
+    let recent = delete.execute(&mut *connection).await?.rows_affected();
     if sorted_in < recent {
         let left_out = recent - sorted_in;
         tracing::error!(left_out, "another program has written events of the same numbers; its events were kept");
     }
-    Ok(())
+    Ok(usize::try_from(recent).unwrap_or(usize::MAX))
 }
+
+/// The number of the latest of them; what is committed later has a larger one.
+const THROUGH: &str = "SELECT max(number) FROM (SELECT number FROM recent_events ORDER BY number LIMIT ?)";
+
+const DELETE: &str = "DELETE FROM recent_events WHERE number <= ?";
+/// Without a condition SQLite gives the pages back as they are.
+const DELETE_ALL: &str = "DELETE FROM recent_events";
 
 /// `OR IGNORE`: an event of the same number can only be another program's, such as an older version of this one that
 /// ran after a crash of this one, and whose events the rows of the jobs go on from.
 const EVENTS: &str = "INSERT OR IGNORE INTO job_events (job_id, seq, name, at, data, brand_id, brand_seq)
                       SELECT job_id, seq, name, at, data, brand_id, brand_seq FROM recent_events
-                      ORDER BY job_id, seq";
+                      WHERE number <= ? ORDER BY job_id, seq";
 
 /// What is written is what [`catch_up`](super::recent::catch_up) and [`Latest::lease`] say of a row that is behind.
 async fn update_jobs(connection: &mut SqliteConnection, jobs: &[Latest]) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
 use super::known::{self, Known};
-use super::recent::{Recent, RecentEvents};
+use super::recent::RecentEvents;
 use super::recent_table;
 use super::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT};
 use crate::store::StoreError;
@@ -88,19 +88,23 @@ impl Writer {
 }
 
 impl Session {
-    /// Moves the recent events to where they are kept, in a transaction of its own.
-    pub async fn sort_in(&mut self, recent: &RecentEvents) -> Result<(), StoreError> {
+    /// Sees to it that so many writes find room among the recent events.
+    pub async fn make_room(&mut self, recent: &RecentEvents, writes: usize) -> Result<(), StoreError> {
+        let due = recent.read().due(writes);
+        match due {
+            0 => Ok(()),
+            due => self.sort_in(recent, due).await,
+        }
+    }
+
+    /// Moves the oldest recent events to where they are kept, this many at the most, in a transaction of its own.
+    pub async fn sort_in(&mut self, recent: &RecentEvents, most: usize) -> Result<(), StoreError> {
         let Session { connection, known } = self;
         known.begin(connection, recent).await?;
-        let (count, ahead) = {
-            let recent = recent.read();
-            (recent.len(), recent.ahead_of_rows())
-        };
-        if count > 0 {
-            recent_table::sort_in(connection, &ahead).await?;
-        }
+        let oldest = recent.read().oldest(most);
+        let sorted_in = if oldest.count > 0 { recent_table::sort_in(connection, &oldest).await? } else { 0 };
         known::commit(connection).await?;
-        recent.replace(Recent::default());
+        recent.forget_oldest(sorted_in);
         Ok(())
     }
 }

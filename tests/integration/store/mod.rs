@@ -18,8 +18,10 @@ mod opening;
 mod postgres_only;
 mod progress_statement;
 mod pruning;
+mod queue_room;
 mod reading;
 pub mod rows;
+mod sorting_in;
 mod sqlite_only;
 mod webhooks;
 

@@ -410,7 +410,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Statements {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_takes_as_many_statements_as_a_single_event() {
+async fn a_batch_takes_as_many_statements_as_a_single_event_and_a_start_counts_no_jobs() {
     let count = Arc::new(AtomicUsize::new(0));
     let statements = Statements { within: "counted batch", count: count.clone() };
     // For all threads: the connection has one of its own. No other test of this program sets one.
@@ -429,5 +429,12 @@ async fn a_batch_takes_as_many_statements_as_a_single_event() {
             200 => assert!((3..12).contains(&counted), "{counted} statements, which also read the jobs"),
             _ => assert_eq!(counted, 2, "one begins, one writes {events} events and commits"),
         }
+    }
+    // Those that wait were counted with the first.
+    for _ in 0..2 {
+        count.store(0, Ordering::Relaxed);
+        commit_one(&*store, create(brand())).instrument(tracing::info_span!("counted batch")).await.unwrap();
+        let counted = count.load(Ordering::Relaxed);
+        assert_eq!(counted, 5, "a start begins, reads job and brand, writes the job, writes its event and commits");
     }
 }
