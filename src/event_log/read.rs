@@ -84,14 +84,10 @@ impl EventLog {
     pub async fn read_after(&self, subject: Subject, cursor: Seq) -> Option<Vec<Frame>> {
         let (mut pause, mut tries) = (FIRST_PAUSE, 0);
         loop {
-            let read = match self.hub.look(subject, cursor, PAGE as usize) {
-                Look::Frames(frames) => {
-                    meter::replayed(ReplayedFrom::Memory, frames.len());
-                    return Some(frames);
-                }
-                Look::End { over } if !over || !self.store.is_shared() => return Some(Vec::new()),
-                Look::End { .. } => self.read_end(subject, cursor).await,
-                look => self.read_page(subject, cursor, Span::of(look, cursor)).await,
+            let read = match self.known_after(subject, cursor, PAGE as usize) {
+                Ok(frames) => return Some(frames),
+                Err(Look::End { .. }) => self.read_end(subject, cursor).await,
+                Err(look) => self.read_page(subject, cursor, Span::of(look, cursor)).await,
             };
             match read? {
                 Ok(Some(frames)) => return Some(frames),
@@ -106,6 +102,24 @@ impl EventLog {
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
+        }
+    }
+
+    /// The same, of at most `limit` frames, as far as it is known without a read: `None` where it is not.
+    pub(crate) fn look_after(&self, subject: Subject, cursor: Seq, limit: usize) -> Option<Vec<Frame>> {
+        self.known_after(subject, cursor, limit).ok()
+    }
+
+    /// # Errors
+    /// What memory says where that is not enough.
+    fn known_after(&self, subject: Subject, cursor: Seq, limit: usize) -> Result<Vec<Frame>, Look> {
+        match self.hub.look(subject, cursor, limit) {
+            Look::Frames(frames) => {
+                meter::replayed(ReplayedFrom::Memory, frames.len());
+                Ok(frames)
+            }
+            Look::End { over } if !over || !self.store.is_shared() => Ok(Vec::new()),
+            look => Err(look),
         }
     }
 

@@ -49,7 +49,7 @@ pub(super) fn open(
 ) -> Result<Response, ApiError> {
     let first = first_frame(cursor, sync);
     if api.engine.is_draining() {
-        return Ok(event_stream(Body::from([first, last_frame()].concat())));
+        return Ok(event_stream(Body::from([first.as_bytes(), &last_frame()].concat())));
     }
     let admission = admit(&api, &watches).map_err(|limit| {
         meter::stream_refused(subject.into(), limit);
@@ -58,7 +58,9 @@ pub(super) fn open(
             StreamRefusal::Address | StreamRefusal::Token => ApiError::TooManyOfClient { limit: api.shares.limit },
         }
     })?;
-    let stream = EventStream { delivery: api.delivery, subject, cursor, admission, chunked: line.chunked };
+    let mut stream =
+        EventStream { delivery: api.delivery, subject, cursor, over: false, admission, chunked: line.chunked };
+    let first = stream.with_missed(first);
     let mut response = event_stream(Body::new(Leaving::after(first, stream, line.handover)));
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     Ok(response)
@@ -88,10 +90,16 @@ pub(super) struct Admission {
     _place: Place,
 }
 
+impl Admission {
+    pub(super) fn new(until: Option<DateTime<Utc>>, permit: OwnedSemaphorePermit, place: Place) -> Admission {
+        Admission { until, _permit: permit, _place: place }
+    }
+}
+
 fn admit(api: &Api, watches: &Watches) -> Result<Admission, StreamRefusal> {
     let place = api.shares.take(watches.client)?;
     let permit = api.streams.permits.clone().try_acquire_owned().map_err(|_| StreamRefusal::All)?;
-    Ok(Admission { until: watches.caller.until(), _permit: permit, _place: place })
+    Ok(Admission::new(watches.caller.until(), permit, place))
 }
 
 /// The cursor that a reader asks for.
@@ -150,10 +158,10 @@ pub(super) enum Resume {
     Reset,
 }
 
-fn first_frame(cursor: Seq, sync: &impl Serialize) -> Bytes {
+fn first_frame(cursor: Seq, sync: &impl Serialize) -> String {
     let fifth = RETRY_MILLISECONDS / 5;
     let retry = rand::rng().random_range(RETRY_MILLISECONDS - fifth..=RETRY_MILLISECONDS + fifth);
-    Bytes::from(sync_frame(retry, cursor, sync))
+    sync_frame(retry, cursor, sync)
 }
 
 /// The first frame of a stream whose reader is to come back after so many milliseconds.

@@ -23,6 +23,9 @@ mod chunk;
 mod handover;
 mod room;
 mod rooms;
+mod seated;
+#[cfg(test)]
+mod tests;
 mod unsent;
 mod viewer;
 
@@ -60,19 +63,37 @@ impl Delivery {
 pub(super) struct EventStream {
     pub(super) delivery: Delivery,
     pub(super) subject: Subject,
+    /// Up to here the viewer has everything, or it is on its way.
     pub(super) cursor: Seq,
+    /// Whether the subject was over with the event at the cursor.
+    pub(super) over: bool,
     pub(super) admission: Admission,
     /// Whether the body is in chunks (RFC 9112, section 7.1); if not, it ends with the connection.
     pub(super) chunked: bool,
 }
 
 impl EventStream {
-    /// Goes on from here on the bare socket, in a task of its own until the viewer has everything.
+    /// Adds to the first frame what is in memory behind the cursor, as far as it may be written together, so that a viewer
+    /// who comes back has it with the head.
+    pub(super) fn with_missed(&mut self, first: String) -> Bytes {
+        let mut bytes = first.into_bytes();
+        let missed = self.delivery.0.log.look_after(self.subject, self.cursor, chunk::FRAMES).unwrap_or_default();
+        for frame in missed {
+            if bytes.len() + frame.bytes.len() > chunk::BYTES {
+                break;
+            }
+            bytes.extend_from_slice(&frame.bytes);
+            (self.cursor, self.over) = (frame.seq, frame.terminal);
+        }
+        bytes.into()
+    }
+
+    /// Goes on from here on the bare socket: at once, or in a task of its own until the viewer has everything.
     pub(super) fn deliver(self, socket: TcpStream, held: Held, connections: &Connections) {
         // The room hears the subject from now on, which is before anything is read.
         let seat = Rooms::seat(&self.delivery, self.subject, self.cursor, connections);
         let (delivery, connections_too) = (self.delivery.clone(), connections.clone());
         let viewer = Viewer::new(socket, seat, self, held);
-        connections.spawn(CatchUp::new(viewer, Unsent::default(), delivery, connections_too).run());
+        CatchUp::new(viewer, Unsent::default(), delivery, connections_too).begin();
     }
 }
