@@ -1,8 +1,6 @@
 //! The beginning of a `text/event-stream` of a job or a brand: where it begins, whether it may, its head and first frame.
 //! Must not send what follows; `delivery` does.
 
-use std::convert::Infallible;
-
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -74,10 +72,12 @@ pub(super) struct Line {
 }
 
 impl<S: Sync> FromRequestParts<S> for Line {
-    type Rejection = Infallible;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Line, Infallible> {
-        let handover = parts.extensions.get::<Handover>().cloned().unwrap_or_default();
+    /// # Errors
+    /// [`ApiError::NoSocket`] where another loop than ours serves: the stream would wait for its socket for ever.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Line, ApiError> {
+        let handover = parts.extensions.get::<Handover>().cloned().ok_or(ApiError::NoSocket)?;
         Ok(Line { handover, chunked: parts.version >= Version::HTTP_11 })
     }
 }
@@ -200,6 +200,14 @@ mod tests {
         assert!(matches!(asked("0", "last_event_id=tail"), Ok(AskedFor::Start)));
         assert!(asked("7", "last_event_id=x").is_err());
         assert!(asked("x", "last_event_id=3").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_stream_on_a_connection_that_keeps_its_socket_is_refused() {
+        let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+        assert!(matches!(Line::from_request_parts(&mut parts, &()).await, Err(ApiError::NoSocket)));
+        parts.extensions.insert(Handover::default());
+        assert!(Line::from_request_parts(&mut parts, &()).await.is_ok_and(|line| line.chunked));
     }
 
     /// As a header and, escaped and not, in the query.

@@ -14,12 +14,12 @@ use super::viewer::{Ends, Viewer, Wrote};
 use super::{Delivery, KEEP_ALIVE, Shared};
 use crate::event_log::Frame;
 use crate::http::connections::Connections;
-use crate::meter::StreamEnd;
+use crate::meter::{self, ReplayedFrom, StreamEnd};
 
 /// How long a stream that must end may take for the chunk that it is in.
 const LAST_CHUNK_TIME: Duration = Duration::from_secs(5);
 
-/// How much is written at the most before others have their turn, each of the size of a portion.
+/// How many looks into memory there are at the most before others have their turn, each for as many frames as a portion.
 const PAGES_AT_ONCE: usize = 4;
 
 /// A viewer on its way to its seat.
@@ -56,18 +56,19 @@ impl CatchUp {
     /// Writes what memory has, as long as the socket takes it; says what [`CatchUp::catch_up`] says if that is all.
     fn catch_up_at_once(&mut self) -> io::Result<Option<u64>> {
         for _ in 0..PAGES_AT_ONCE {
-            self.viewer.write_some_now(&mut self.unsent)?;
-            if !self.unsent.is_empty() {
-                return Ok(None);
-            }
             let doubts = self.viewer.seat.doubts();
             let (log, subject) = (&self.delivery.0.log, self.viewer.seat.subject());
             let Some(frames) = log.look_after(subject, self.viewer.cursor, chunk::FRAMES) else { return Ok(None) };
             if frames.is_empty() {
                 return Ok((!self.viewer.over).then_some(doubts));
             }
-            for portion in chunk::portions(&frames).take(1) {
+            for portion in chunk::portions(&frames) {
+                meter::replayed(ReplayedFrom::Memory, portion.len());
                 self.take(portion);
+                self.viewer.write_some_now(&mut self.unsent)?;
+                if !self.unsent.is_empty() {
+                    return Ok(None);
+                }
             }
         }
         Ok(None)

@@ -17,6 +17,7 @@ use super::connections::{Connections, Held};
 use super::event_stream::Admission;
 use crate::event::{Seq, Subject};
 use crate::event_log::EventLog;
+use crate::meter::{self, ReplayedFrom};
 
 mod catch_up;
 mod chunk;
@@ -76,16 +77,18 @@ impl EventStream {
     /// Adds to the first frame what is in memory behind the cursor, as far as it may be written together, so that a viewer
     /// who comes back has it with the head.
     pub(super) fn with_missed(&mut self, first: String) -> Bytes {
-        let mut bytes = first.into_bytes();
         let missed = self.delivery.0.log.look_after(self.subject, self.cursor, chunk::FRAMES).unwrap_or_default();
-        for frame in missed {
-            if bytes.len() + frame.bytes.len() > chunk::BYTES {
-                break;
-            }
-            bytes.extend_from_slice(&frame.bytes);
-            (self.cursor, self.over) = (frame.seq, frame.terminal);
-        }
-        bytes.into()
+        let mut length = first.len();
+        let fits = missed.iter().take_while(|frame| {
+            length += frame.bytes.len();
+            length <= chunk::BYTES
+        });
+        let missed = &missed[..fits.count()];
+        let Some(last) = missed.last() else { return first.into() };
+        (self.cursor, self.over) = (last.seq, last.terminal);
+        meter::replayed(ReplayedFrom::Memory, missed.len());
+        let missed = missed.iter().map(|frame| &*frame.bytes);
+        std::iter::once(first.as_bytes()).chain(missed).collect::<Vec<_>>().concat().into()
     }
 
     /// Goes on from here on the bare socket: at once, or in a task of its own until the viewer has everything.

@@ -14,9 +14,9 @@ use uuid::Uuid;
 use super::room::Room;
 use super::rooms::Arrival;
 use super::*;
+use crate::event_log::{Frame, Hub};
 use crate::http::client::Client;
 use crate::http::shares::Shares;
-use crate::hub::Hub;
 use crate::job::{BrandId, JobId, JobType, NewJob};
 use crate::store::{self, Store, StoreSettings};
 use crate::write::{Action, Write};
@@ -181,4 +181,20 @@ async fn who_comes_back_has_what_is_in_memory_with_the_first_frame_and_needs_no_
     let mut rest = Vec::new();
     timeout(DEADLINE, second.read_to_end(&mut rest)).await.expect("the stream ends").unwrap();
     assert!(rest.starts_with(b"id: 2\n"), "nothing comes twice: {rest:?}");
+}
+
+/// What goes with the first frame lies in hyper's buffers until the client takes it.
+#[tokio::test]
+async fn what_goes_with_the_first_frame_is_bounded() {
+    let fixture = Fixture::new().await;
+    let _live = fixture.log.subscribe(fixture.subject(), 0);
+    for seq in 1..=40 {
+        let bytes = Bytes::from(vec![b'x'; 1024]);
+        fixture.hub.publish(fixture.subject(), Frame { seq, bytes, terminal: seq == 40, lag: None });
+    }
+    let mut stream = fixture.stream();
+    assert_eq!(stream.with_missed("sync".to_owned()).len(), 4 + 31 * 1024, "32 KiB would be too much");
+    assert_eq!((stream.cursor, stream.over), (31, false));
+    assert_eq!(stream.with_missed(String::new()).len(), 9 * 1024);
+    assert_eq!((stream.cursor, stream.over), (40, true));
 }
