@@ -169,11 +169,8 @@ impl App {
         meter::start();
         let registry = registry(config)?;
         let webhooks = webhooks(config, options)?;
-        let (listener, address) = listen(config.listen_on()).await?;
-        let metrics_listener = match config.metrics_on() {
-            Some(address) => Some(listen(address).await?.0),
-            None => None,
-        };
+        let (listener, address) = listen(config.listen_on())?;
+        let metrics_listener = config.metrics_on().map(|address| listen(address).map(|(on, _)| on)).transpose()?;
         let store = open_store(config).await?;
         let (event_log, log) = EventLog::start(store.clone(), Hub::default());
         let settings = engine_settings(config, options);
@@ -252,9 +249,9 @@ impl App {
 }
 
 /// Takes an address; port 0 becomes one that is free.
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |error| StartError::Listen { address, error };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = http::listen(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
 }

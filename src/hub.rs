@@ -217,6 +217,12 @@ impl Hub {
         self.channels.iter().map(|channel| *channel.key()).collect()
     }
 
+    /// Lets go of what was kept for too long. Without this only what happens to a subject, or who looks, makes it let go.
+    pub fn tidy(&self, now: Instant) {
+        let channels: Vec<Arc<Channel>> = self.channels.iter().map(|channel| channel.clone()).collect();
+        channels.iter().for_each(|channel| channel.change_at(now, |_, _| ()));
+    }
+
     /// What is kept of all subjects, in bytes.
     pub fn held(&self) -> usize {
         self.memory.held.load(Ordering::Relaxed)
@@ -251,11 +257,15 @@ impl Channel {
 
     /// Changes what is known, within the bounds of what may be kept.
     fn change<T>(&self, change: impl FnOnce(&mut Known, &Memory) -> T) -> T {
+        self.change_at(Instant::now(), change)
+    }
+
+    fn change_at<T>(&self, now: Instant, change: impl FnOnce(&mut Known, &Memory) -> T) -> T {
         let mut known = self.known();
         let before = known.size();
-        known.trim(&self.memory);
+        known.trim(&self.memory, now);
         let changed = change(&mut known, &self.memory);
-        known.trim(&self.memory);
+        known.trim(&self.memory, now);
         let after = known.size();
         if after > before {
             self.memory.held.fetch_add(after - before, Ordering::Relaxed);
@@ -278,9 +288,9 @@ impl Known {
         self.recent.as_ref().map_or(0, Recent::size)
     }
 
-    fn trim(&mut self, memory: &Memory) {
+    fn trim(&mut self, memory: &Memory, now: Instant) {
         if let Some(recent) = &mut self.recent {
-            self.full |= recent.trim(memory.keep.frames, memory.bytes(), Instant::now());
+            self.full |= recent.trim(memory.keep.frames, memory.bytes(), now);
         }
     }
 

@@ -9,7 +9,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-use crate::hub::Hub;
 use crate::store::{Claim, Claimed, Committed, Store, StoreError};
 use crate::write::{Refusal, Write};
 
@@ -18,11 +17,13 @@ mod follow;
 mod read;
 mod relay;
 pub(crate) mod shared_read;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use announce::Announcements;
 
-pub use crate::hub::{Frame, Heard, Subscription};
+pub use crate::hub::{Frame, Heard, Hub, Subscription};
 
 /// How many appends may wait for the writer; beyond it an append waits for its turn within its own patience.
 const WAITING_APPENDS: usize = 8192;
@@ -39,11 +40,14 @@ pub struct EventLog {
     reads: read::Reads,
 }
 
-/// The log's tasks; dropping them ends the exchange with other instances.
+/// How often memory lets go of what it has kept of quiet subjects for too long.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+
+/// The log's tasks; dropping them ends all but the writer: the exchange with other instances, and the tidying of memory.
 pub struct EventLogTasks {
     /// Ends when the last handle of the log is dropped and all that waits is written.
     pub writer: JoinHandle<()>,
-    _exchange: JoinSet<()>,
+    _beside: JoinSet<()>,
 }
 
 /// Why an append was not made.
@@ -63,12 +67,13 @@ impl EventLog {
         let (commands, waiting) = mpsc::channel(WAITING_APPENDS);
         let announcements = store.is_shared().then(Announcements::default);
         let writer = writer::Writer::new(store.clone(), hub.clone(), announcements.clone(), waiting);
-        let mut exchange = JoinSet::new();
+        let mut beside = JoinSet::new();
+        beside.spawn(tidy(hub.clone()));
         if let Some(announcements) = announcements {
-            exchange.spawn(announcements.run(store.clone()));
-            exchange.spawn(relay::Relay::new(store.clone(), hub.clone()).run());
+            beside.spawn(announcements.run(store.clone()));
+            beside.spawn(relay::Relay::new(store.clone(), hub.clone()).run());
         }
-        let tasks = EventLogTasks { writer: tokio::spawn(writer.run()), _exchange: exchange };
+        let tasks = EventLogTasks { writer: tokio::spawn(writer.run()), _beside: beside };
         (EventLog { store, hub, commands, reads: read::Reads::default() }, tasks)
     }
 
@@ -141,6 +146,13 @@ impl EventLog {
             Ok(Err(_)) => Err(StoreError::Unavailable("the event log has stopped".to_owned())),
             Err(_) => Err(StoreError::Unavailable(format!("{WAITING_APPENDS} writes are waiting"))),
         }
+    }
+}
+
+async fn tidy(hub: Hub) {
+    loop {
+        tokio::time::sleep(TIDY_EVERY).await;
+        hub.tidy(std::time::Instant::now());
     }
 }
 

@@ -12,7 +12,7 @@ use super::shared_read::SharedReads;
 use super::writer::render;
 use super::{EventLog, PAGE};
 use crate::event::{Seq, Subject};
-use crate::hub::{Frame, Hub, Look, Recent, Subscription};
+use crate::hub::{Frame, Heard, Hub, Look, Recent, Subscription};
 use crate::meter::{self, ReplayedFrom};
 use crate::store::{Store, StoreError};
 
@@ -84,14 +84,13 @@ impl EventLog {
     pub async fn read_after(&self, subject: Subject, cursor: Seq) -> Option<Vec<Frame>> {
         let (mut pause, mut tries) = (FIRST_PAUSE, 0);
         loop {
-            let read = match self.hub.look(subject, cursor, PAGE as usize) {
-                Look::Frames(frames) => {
+            let read = match self.known_after(subject, cursor, PAGE as usize) {
+                Ok(frames) => {
                     meter::replayed(ReplayedFrom::Memory, frames.len());
                     return Some(frames);
                 }
-                Look::End { over } if !over || !self.store.is_shared() => return Some(Vec::new()),
-                Look::End { .. } => self.read_end(subject, cursor).await,
-                look => self.read_page(subject, cursor, Span::of(look, cursor)).await,
+                Err(Look::End { .. }) => self.read_end(subject, cursor).await,
+                Err(look) => self.read_page(subject, cursor, Span::of(look, cursor)).await,
             };
             match read? {
                 Ok(Some(frames)) => return Some(frames),
@@ -102,10 +101,33 @@ impl EventLog {
                     if tries == TRIES {
                         return None;
                     }
-                    tokio::time::sleep(pause).await;
+                    self.pause(subject, cursor, pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
+        }
+    }
+
+    /// Waits for so long, or until an event of the subject is published: then the store works again.
+    pub(super) async fn pause(&self, subject: Subject, cursor: Seq, pause: Duration) {
+        let mut live = self.hub.subscribe(subject, cursor);
+        let published = async { while !matches!(live.hear().await, Heard::Frame(_)) {} };
+        let _ = tokio::time::timeout(pause, published).await;
+    }
+
+    /// The same, of at most `limit` frames, as far as it is known without a read: `None` where it is not. Whoever sends them
+    /// counts them.
+    pub(crate) fn look_after(&self, subject: Subject, cursor: Seq, limit: usize) -> Option<Vec<Frame>> {
+        self.known_after(subject, cursor, limit).ok()
+    }
+
+    /// # Errors
+    /// What memory says where that is not enough.
+    fn known_after(&self, subject: Subject, cursor: Seq, limit: usize) -> Result<Vec<Frame>, Look> {
+        match self.hub.look(subject, cursor, limit) {
+            Look::Frames(frames) => Ok(frames),
+            Look::End { over } if !over || !self.store.is_shared() => Ok(Vec::new()),
+            look => Err(look),
         }
     }
 

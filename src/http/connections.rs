@@ -36,6 +36,12 @@ impl Connections {
         });
     }
 
+    /// How many tasks there are.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.tasks.len()
+    }
+
     /// Returns when all tasks have ended.
     pub(super) async fn finish(&self) {
         self.tasks.close();

@@ -51,6 +51,8 @@ pub(super) enum ApiError {
     HeadTooLarge,
     /// As many connections are open as may be.
     TooManyConnections,
+    /// An event stream was asked for on a connection whose socket cannot be had.
+    NoSocket,
     /// Every event stream that may be open is open.
     TooManyStreams { limit: u32 },
     /// The client's address or its token has as many event streams open as it may.
@@ -110,6 +112,7 @@ impl ApiError {
             ApiError::NoResult { .. } => (StatusCode::CONFLICT, ErrorCode::NoResult, None),
             ApiError::NotHttp => (StatusCode::BAD_REQUEST, ErrorCode::Malformed, None),
             ApiError::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode::HeadTooLarge, None),
+            ApiError::NoSocket => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, None),
             ApiError::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooManyConnections, Some(5)),
             ApiError::TooManyStreams { .. } => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooManyStreams, Some(5)),
             ApiError::TooManyOfClient { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyStreams, Some(5)),
@@ -168,6 +171,7 @@ impl ApiError {
             ApiError::HeadTooLarge => {
                 format!("the head of the request is larger than {} KiB or has more than 100 headers", HEAD_LIMIT / 1024)
             }
+            ApiError::NoSocket => "event streams need the server's own connection loop".to_owned(),
             ApiError::TooManyConnections => {
                 "as many connections are open as may be; try again in a few seconds".to_owned()
             }

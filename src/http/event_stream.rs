@@ -1,8 +1,6 @@
 //! The beginning of a `text/event-stream` of a job or a brand: where it begins, whether it may, its head and first frame.
 //! Must not send what follows; `delivery` does.
 
-use std::convert::Infallible;
-
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -49,7 +47,7 @@ pub(super) fn open(
 ) -> Result<Response, ApiError> {
     let first = first_frame(cursor, sync);
     if api.engine.is_draining() {
-        return Ok(event_stream(Body::from([first, last_frame()].concat())));
+        return Ok(event_stream(Body::from([first.as_bytes(), &last_frame()].concat())));
     }
     let admission = admit(&api, &watches).map_err(|limit| {
         meter::stream_refused(subject.into(), limit);
@@ -58,7 +56,9 @@ pub(super) fn open(
             StreamRefusal::Address | StreamRefusal::Token => ApiError::TooManyOfClient { limit: api.shares.limit },
         }
     })?;
-    let stream = EventStream { delivery: api.delivery, subject, cursor, admission, chunked: line.chunked };
+    let mut stream =
+        EventStream { delivery: api.delivery, subject, cursor, over: false, admission, chunked: line.chunked };
+    let first = stream.with_missed(first);
     let mut response = event_stream(Body::new(Leaving::after(first, stream, line.handover)));
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     Ok(response)
@@ -72,10 +72,12 @@ pub(super) struct Line {
 }
 
 impl<S: Sync> FromRequestParts<S> for Line {
-    type Rejection = Infallible;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Line, Infallible> {
-        let handover = parts.extensions.get::<Handover>().cloned().unwrap_or_default();
+    /// # Errors
+    /// [`ApiError::NoSocket`] where another loop than ours serves: the stream would wait for its socket for ever.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Line, ApiError> {
+        let handover = parts.extensions.get::<Handover>().cloned().ok_or(ApiError::NoSocket)?;
         Ok(Line { handover, chunked: parts.version >= Version::HTTP_11 })
     }
 }
@@ -88,10 +90,16 @@ pub(super) struct Admission {
     _place: Place,
 }
 
+impl Admission {
+    pub(super) fn new(until: Option<DateTime<Utc>>, permit: OwnedSemaphorePermit, place: Place) -> Admission {
+        Admission { until, _permit: permit, _place: place }
+    }
+}
+
 fn admit(api: &Api, watches: &Watches) -> Result<Admission, StreamRefusal> {
     let place = api.shares.take(watches.client)?;
     let permit = api.streams.permits.clone().try_acquire_owned().map_err(|_| StreamRefusal::All)?;
-    Ok(Admission { until: watches.caller.until(), _permit: permit, _place: place })
+    Ok(Admission::new(watches.caller.until(), permit, place))
 }
 
 /// The cursor that a reader asks for.
@@ -150,10 +158,10 @@ pub(super) enum Resume {
     Reset,
 }
 
-fn first_frame(cursor: Seq, sync: &impl Serialize) -> Bytes {
+fn first_frame(cursor: Seq, sync: &impl Serialize) -> String {
     let fifth = RETRY_MILLISECONDS / 5;
     let retry = rand::rng().random_range(RETRY_MILLISECONDS - fifth..=RETRY_MILLISECONDS + fifth);
-    Bytes::from(sync_frame(retry, cursor, sync))
+    sync_frame(retry, cursor, sync)
 }
 
 /// The first frame of a stream whose reader is to come back after so many milliseconds.
@@ -192,6 +200,14 @@ mod tests {
         assert!(matches!(asked("0", "last_event_id=tail"), Ok(AskedFor::Start)));
         assert!(asked("7", "last_event_id=x").is_err());
         assert!(asked("x", "last_event_id=3").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_stream_on_a_connection_that_keeps_its_socket_is_refused() {
+        let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+        assert!(matches!(Line::from_request_parts(&mut parts, &()).await, Err(ApiError::NoSocket)));
+        parts.extensions.insert(Handover::default());
+        assert!(Line::from_request_parts(&mut parts, &()).await.is_ok_and(|line| line.chunked));
     }
 
     /// As a header and, escaped and not, in the query.

@@ -39,7 +39,7 @@ mod wire;
 pub use client::Proxy;
 use delivery::Delivery;
 use openapi::Document;
-pub use serve::{ServeSettings, serve};
+pub use serve::{ServeSettings, listen, serve};
 use shares::Shares;
 use start_rate::StartRate;
 

@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -77,6 +77,23 @@ impl Default for ServeSettings {
     }
 }
 
+/// How many connections may wait to be accepted; the system may have a lower bound of its own. What comes beyond is dropped
+/// and comes again after a second: 128, the usual number, let a crowd that comes back at once wait for that second.
+const WAITING_CONNECTIONS: u32 = 4096;
+
+/// Listens at an address; port 0 becomes one that is free.
+///
+/// # Errors
+/// The address is not there, or taken.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // What is left of connections of before must not keep the address, except on Windows, where this would share it.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_CONNECTIONS)
+}
+
 /// Serves until `stop`; all connections that are still open then are cut.
 pub async fn serve(listener: TcpListener, router: Router, settings: ServeSettings, stop: CancellationToken) {
     let connections = Connections::until(stop.clone(), settings.stall_limit);
@@ -89,6 +106,10 @@ pub async fn serve(listener: TcpListener, router: Router, settings: ServeSetting
 }
 
 async fn accept(listener: TcpListener, router: Router, settings: ServeSettings, connections: Connections) {
+    // On Linux connections take over what their listener has.
+    if let Err(error) = prepare(SockRef::from(&listener), settings) {
+        tracing::debug!(%error, "each connection is prepared by itself");
+    }
     let places = Arc::new(Semaphore::new(settings.max_connections));
     let shares = Shares::up_to(settings.max_connections_per_address);
     let refusals = Arc::new(Semaphore::new(REFUSALS));
@@ -101,7 +122,7 @@ async fn accept(listener: TcpListener, router: Router, settings: ServeSettings, 
                 continue;
             }
         };
-        if let Err(error) = prepare(&stream, settings) {
+        if let Err(error) = prepare_once(&stream, settings) {
             tracing::debug!(%error, "the connection ended before it was served");
             continue;
         }
@@ -121,10 +142,13 @@ async fn accept(listener: TcpListener, router: Router, settings: ServeSettings, 
     }
 }
 
+/// Prepares a connection, unless its listener was prepared when it came.
+fn prepare_once(stream: &TcpStream, settings: ServeSettings) -> io::Result<()> {
+    if stream.nodelay()? { Ok(()) } else { prepare(SockRef::from(stream), settings) }
+}
+
 /// Frames leave at once, and a peer that vanished without a word is noticed.
-fn prepare(stream: &TcpStream, settings: ServeSettings) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
+fn prepare(socket: SockRef<'_>, settings: ServeSettings) -> io::Result<()> {
     let probe = settings.dead_peer_timeout / 4;
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(settings.dead_peer_timeout / 2).with_interval(probe))?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -132,7 +156,8 @@ fn prepare(stream: &TcpStream, settings: ServeSettings) -> io::Result<()> {
         socket.set_tcp_user_timeout(Some(settings.dead_peer_timeout))?;
         socket.set_tcp_notsent_lowat(UNSENT)?;
     }
-    Ok(())
+    // The last, since it tells that all is set.
+    socket.set_tcp_nodelay(true)
 }
 
 /// Serves requests until the connection ends or an event stream takes its socket over: hyper holds 8 KiB and more for a
@@ -181,4 +206,45 @@ async fn refuse(mut stream: TcpStream) {
         stream.shutdown().await
     };
     let _ = timeout(REFUSAL_TIME, answer).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::try_join_all;
+
+    use super::*;
+
+    const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+    /// Nobody accepts meanwhile: one that found no place would never be connected.
+    #[tokio::test]
+    async fn a_crowd_may_wait_to_be_accepted() {
+        let listener = listen(LOOPBACK).unwrap();
+        let address = listener.local_addr().unwrap();
+        let crowd = try_join_all((0..200).map(|_| TcpStream::connect(address)));
+        timeout(Duration::from_secs(30), crowd).await.expect("all have a place").unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_prepared_before_and_after_its_listener_is() {
+        let settings = ServeSettings { dead_peer_timeout: Duration::from_secs(40), ..ServeSettings::default() };
+        let listener = listen(LOOPBACK).unwrap();
+        let _early = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (early, _) = listener.accept().await.unwrap();
+        prepare(SockRef::from(&listener), settings).unwrap();
+        let _late = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (late, _) = listener.accept().await.unwrap();
+        for stream in [early, late] {
+            prepare_once(&stream, settings).unwrap();
+            let socket = SockRef::from(&stream);
+            assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            {
+                assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(20));
+                assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(10));
+                assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(40)));
+                assert_eq!(socket.tcp_notsent_lowat().unwrap(), UNSENT);
+            }
+        }
+    }
 }

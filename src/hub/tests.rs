@@ -225,3 +225,14 @@ fn all_subjects_together_keep_so_much_and_each_a_little() {
         assert_eq!(shown(hub.look(subject, 199, 10)), [200], "the newest is there");
     }
 }
+
+#[test]
+fn what_is_kept_of_a_quiet_subject_goes_in_time() {
+    let (hub, subject) = hub();
+    let _live = hub.subscribe(subject, 0);
+    hub.publish(subject, frame(1));
+    hub.tidy(Instant::now());
+    assert!(hub.held() > 0);
+    hub.tidy(Instant::now() + std::time::Duration::from_secs(301));
+    assert_eq!(hub.held(), 0);
+}

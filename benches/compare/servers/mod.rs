@@ -27,6 +27,12 @@ pub mod table;
 /// How long a server may take to start.
 const START: Duration = Duration::from_secs(20);
 
+/// Memory has come to rest when so many samples in a row, over a second, are the same: allocators give back what they do not
+/// need only after a while. It is waited for for so many samples at the most.
+const SAMPLE: Duration = Duration::from_millis(150);
+const SAME: u32 = 8;
+const SAMPLES: u32 = 40;
+
 /// What can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Make {
@@ -226,14 +232,15 @@ impl Server {
 
     /// Its memory once it has come to rest.
     pub fn settled_memory(&self) -> Outcome<usage::Memory> {
-        let mut last = self.memory()?;
-        for _ in 0..20 {
-            std::thread::sleep(Duration::from_millis(150));
+        let (mut last, mut same) = (self.memory()?, 0);
+        for _ in 0..SAMPLES {
+            std::thread::sleep(SAMPLE);
             let now = self.memory()?;
-            if now.resident.abs_diff(last.resident) <= 16 {
-                return Ok(now);
-            }
+            same = if now.resident.abs_diff(last.resident) <= 16 { same + 1 } else { 0 };
             last = now;
+            if same == SAME {
+                break;
+            }
         }
         Ok(last)
     }

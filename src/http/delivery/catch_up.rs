@@ -2,6 +2,7 @@
 //! until nothing is left and it takes its seat.
 //! Must not read ahead of what is written.
 
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -13,10 +14,13 @@ use super::viewer::{Ends, Viewer, Wrote};
 use super::{Delivery, KEEP_ALIVE, Shared};
 use crate::event_log::Frame;
 use crate::http::connections::Connections;
-use crate::meter::StreamEnd;
+use crate::meter::{self, ReplayedFrom, StreamEnd};
 
 /// How long a stream that must end may take for the chunk that it is in.
 const LAST_CHUNK_TIME: Duration = Duration::from_secs(5);
+
+/// How many looks into memory there are at the most before others have their turn, each for as many frames as a portion.
+const PAGES_AT_ONCE: usize = 4;
 
 /// A viewer on its way to its seat.
 pub(super) struct CatchUp {
@@ -40,6 +44,36 @@ impl CatchUp {
         CatchUp { viewer, unsent, delivery, connections }
     }
 
+    /// Seats a viewer that needs to wait for nothing. Any other has a task of its own.
+    pub(super) fn begin(mut self) {
+        match self.catch_up_at_once() {
+            Ok(Some(doubts)) => self.viewer.sit(doubts),
+            Ok(None) => self.connections.clone().spawn(self.run()),
+            Err(_) => {}
+        }
+    }
+
+    /// Writes what memory has, as long as the socket takes it; says what [`CatchUp::catch_up`] says if that is all.
+    fn catch_up_at_once(&mut self) -> io::Result<Option<u64>> {
+        for _ in 0..PAGES_AT_ONCE {
+            let doubts = self.viewer.seat.doubts();
+            let (log, subject) = (&self.delivery.0.log, self.viewer.seat.subject());
+            let Some(frames) = log.look_after(subject, self.viewer.cursor, chunk::FRAMES) else { return Ok(None) };
+            if frames.is_empty() {
+                return Ok((!self.viewer.over).then_some(doubts));
+            }
+            for portion in chunk::portions(&frames) {
+                meter::replayed(ReplayedFrom::Memory, portion.len());
+                self.take(portion);
+                self.viewer.write_some_now(&mut self.unsent)?;
+                if !self.unsent.is_empty() {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(None)
+    }
+
     pub(super) async fn run(mut self) {
         match self.catch_up().await {
             Ok(doubts) => self.viewer.sit(doubts),
@@ -55,10 +89,7 @@ impl CatchUp {
             let doubts = self.viewer.seat.doubts();
             let frames = self.read().await?;
             for portion in chunk::portions(&frames) {
-                self.unsent.extend(self.viewer.framed(portion.iter().map(|frame| &frame.bytes)));
-                if let Some(last) = portion.last() {
-                    (self.viewer.cursor, self.viewer.over) = (last.seq, last.terminal);
-                }
+                self.take(portion);
                 self.write().await?;
             }
             if frames.is_empty() && self.viewer.over {
@@ -68,6 +99,14 @@ impl CatchUp {
             if frames.is_empty() && self.unsent.is_empty() {
                 return Ok(doubts);
             }
+        }
+    }
+
+    /// These frames are to be written next.
+    fn take(&mut self, portion: &[Frame]) {
+        self.unsent.extend(self.viewer.framed(portion.iter().map(|frame| &frame.bytes)));
+        if let Some(last) = portion.last() {
+            (self.viewer.cursor, self.viewer.over) = (last.seq, last.terminal);
         }
     }
 

@@ -39,8 +39,13 @@ impl Chunk {
     }
 
     /// As it is written to a viewer.
-    pub(super) fn for_viewer(&self, chunked: bool) -> Bytes {
-        if chunked { self.bytes.clone() } else { self.bytes.slice(self.plain.clone()) }
+    pub(super) fn for_viewer(&self, chunked: bool) -> &[u8] {
+        if chunked { &self.bytes } else { &self.bytes[self.plain.clone()] }
+    }
+
+    /// What is left of it for a viewer that was written so much.
+    pub(super) fn rest_for_viewer(&self, chunked: bool, written: usize) -> Bytes {
+        if chunked { self.bytes.slice(written..) } else { self.bytes.slice(self.plain.start + written..self.plain.end) }
     }
 }
 
@@ -98,8 +103,10 @@ mod tests {
     fn frames_are_one_chunk_or_as_they_are() {
         let frames = [Bytes::from_static(b"id: 1\n\n"), Bytes::from_static(b"id: 2\ndata: x\n\n")];
         let chunk = Chunk::of(frames.iter());
-        assert_eq!(chunk.for_viewer(true), "16\r\nid: 1\n\nid: 2\ndata: x\n\n\r\n");
-        assert_eq!(chunk.for_viewer(false), "id: 1\n\nid: 2\ndata: x\n\n");
+        assert_eq!(chunk.for_viewer(true), b"16\r\nid: 1\n\nid: 2\ndata: x\n\n\r\n");
+        assert_eq!(chunk.for_viewer(false), b"id: 1\n\nid: 2\ndata: x\n\n");
+        assert_eq!(chunk.rest_for_viewer(true, 4), "id: 1\n\nid: 2\ndata: x\n\n\r\n");
+        assert_eq!(chunk.rest_for_viewer(false, 4), "1\n\nid: 2\ndata: x\n\n");
         for chunked in [true, false] {
             let parts: Vec<Bytes> = parts(frames.iter(), chunked).collect();
             assert_eq!(parts.concat(), chunk.for_viewer(chunked));

@@ -17,12 +17,16 @@ use super::connections::{Connections, Held};
 use super::event_stream::Admission;
 use crate::event::{Seq, Subject};
 use crate::event_log::EventLog;
+use crate::meter::{self, ReplayedFrom};
 
 mod catch_up;
 mod chunk;
 mod handover;
 mod room;
 mod rooms;
+mod seated;
+#[cfg(test)]
+mod tests;
 mod unsent;
 mod viewer;
 
@@ -60,19 +64,39 @@ impl Delivery {
 pub(super) struct EventStream {
     pub(super) delivery: Delivery,
     pub(super) subject: Subject,
+    /// Up to here the viewer has everything, or it is on its way.
     pub(super) cursor: Seq,
+    /// Whether the subject was over with the event at the cursor.
+    pub(super) over: bool,
     pub(super) admission: Admission,
     /// Whether the body is in chunks (RFC 9112, section 7.1); if not, it ends with the connection.
     pub(super) chunked: bool,
 }
 
 impl EventStream {
-    /// Goes on from here on the bare socket, in a task of its own until the viewer has everything.
+    /// Adds to the first frame what is in memory behind the cursor, as far as it may be written together, so that a viewer
+    /// who comes back has it with the head.
+    pub(super) fn with_missed(&mut self, first: String) -> Bytes {
+        let missed = self.delivery.0.log.look_after(self.subject, self.cursor, chunk::FRAMES).unwrap_or_default();
+        let mut length = first.len();
+        let fits = missed.iter().take_while(|frame| {
+            length += frame.bytes.len();
+            length <= chunk::BYTES
+        });
+        let missed = &missed[..fits.count()];
+        let Some(last) = missed.last() else { return first.into() };
+        (self.cursor, self.over) = (last.seq, last.terminal);
+        meter::replayed(ReplayedFrom::Memory, missed.len());
+        let missed = missed.iter().map(|frame| &*frame.bytes);
+        std::iter::once(first.as_bytes()).chain(missed).collect::<Vec<_>>().concat().into()
+    }
+
+    /// Goes on from here on the bare socket: at once, or in a task of its own until the viewer has everything.
     pub(super) fn deliver(self, socket: TcpStream, held: Held, connections: &Connections) {
         // The room hears the subject from now on, which is before anything is read.
         let seat = Rooms::seat(&self.delivery, self.subject, self.cursor, connections);
         let (delivery, connections_too) = (self.delivery.clone(), connections.clone());
         let viewer = Viewer::new(socket, seat, self, held);
-        connections.spawn(CatchUp::new(viewer, Unsent::default(), delivery, connections_too).run());
+        CatchUp::new(viewer, Unsent::default(), delivery, connections_too).begin();
     }
 }

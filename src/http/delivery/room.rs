@@ -1,16 +1,15 @@
 //! The viewers of one subject that have everything: one task hears what is committed and writes it to each of them.
 //! Must not wait for a viewer: whoever cannot take a write at once leaves to catch up by itself.
 
-use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::catch_up::CatchUp;
 use super::chunk::{self, BYTES, Chunk, FRAMES};
 use super::rooms::{Arrival, Door};
+use super::seated::Seated;
 use super::unsent::Unsent;
 use super::viewer::{Viewer, Wrote};
 use super::{Delivery, KEEP_ALIVE};
@@ -24,7 +23,7 @@ type Reading = Pin<Box<dyn Future<Output = Option<Vec<Frame>>> + Send>>;
 
 /// The task's state.
 pub(super) struct Room {
-    viewers: Vec<Viewer>,
+    viewers: Seated<Viewer>,
     /// Each viewer has what lies up to here; one that has read for itself may have more.
     heard: Seq,
     /// While it runs nothing is heard: the channel keeps it, or says that it could not.
@@ -50,7 +49,7 @@ enum Turn {
 impl Room {
     pub(super) fn new(live: Subscription, door: Arc<Door>, delivery: Delivery, connections: Connections) -> Room {
         Room {
-            viewers: Vec::new(),
+            viewers: Seated::default(),
             heard: 0,
             reading: None,
             live,
@@ -74,7 +73,7 @@ impl Room {
                 () = self.delivery.0.draining.cancelled(), if !self.draining => Turn::Drains,
                 page = read(&mut self.reading), if self.reading.is_some() => Turn::Read(page),
                 heard = self.live.hear(), if self.reading.is_none() => Turn::Heard(heard),
-                () = departures(&mut self.viewers) => continue,
+                () = self.viewers.departures() => continue,
                 () = &mut silence => Turn::Silent,
             };
             let wrote = match turn {
@@ -191,37 +190,38 @@ impl Room {
                 continue;
             }
             let part = match missed_by(viewer.cursor, heard, frames) {
-                Some(missed) if missed.len() == frames.len() => all.clone(),
-                Some(missed) => Chunk::of(missed.iter().map(|frame| &frame.bytes)),
+                Some(missed) if missed.len() == frames.len() => None,
+                Some(missed) => Some(Chunk::of(missed.iter().map(|frame| &frame.bytes))),
                 None => {
-                    let viewer = self.viewers.swap_remove(place);
+                    let viewer = self.viewers.take_out(place);
                     self.send_out(viewer, Unsent::default());
                     continue;
                 }
             };
             (viewer.cursor, viewer.over) = (last.seq, last.terminal);
             written += 1;
-            self.write_to(&mut place, &part);
+            self.write_to(&mut place, part.as_ref().unwrap_or(&all));
         }
         frames.iter().filter_map(|frame| frame.lag).for_each(|lag| meter::delivered(lag, written));
     }
 
     fn keep_alive(&mut self) {
         let (chunk, mut place) = (Chunk::of([KEEP_ALIVE].iter()), 0);
-        while place < self.viewers.len() {
+        while self.viewers.get(place).is_some() {
             self.write_to(&mut place, &chunk);
         }
     }
 
     /// Writes to the viewer at this place, and goes on to the next. One that cannot take it at once leaves.
     fn write_to(&mut self, place: &mut usize, chunk: &Chunk) {
-        match self.viewers[*place].write_now(chunk) {
+        let Some(viewer) = self.viewers.get(*place) else { return };
+        match viewer.write_now(chunk) {
             Wrote::All => *place += 1,
             Wrote::Part(rest) => {
-                let viewer = self.viewers.swap_remove(*place);
+                let viewer = self.viewers.take_out(*place);
                 self.send_out(viewer, Unsent::from(rest));
             }
-            Wrote::Nothing => drop(self.viewers.swap_remove(*place)),
+            Wrote::Nothing => drop(self.viewers.take_out(*place)),
         }
     }
 
@@ -243,13 +243,21 @@ impl Room {
         while let Some(viewer) = self.viewers.get(place) {
             match why(viewer) {
                 Some(end) => {
-                    let viewer = self.viewers.swap_remove(place);
+                    let viewer = self.viewers.take_out(place);
                     self.connections.spawn(viewer.end(Unsent::default(), end, self.connections.stall_limit));
                 }
                 None => place += 1,
             }
         }
         self.note_next_end();
+    }
+
+    /// Hears what was published before the room runs.
+    #[cfg(test)]
+    pub(super) fn hear_all(&mut self) {
+        while let Some(heard) = self.live.try_hear() {
+            self.take(heard);
+        }
     }
 
     fn note_next_end(&mut self) {
@@ -277,22 +285,6 @@ async fn read(reading: &mut Option<Reading>) -> Option<Vec<Frame>> {
         Some(reading) => reading.await,
         None => std::future::pending().await,
     }
-}
-
-/// Returns when viewers have gone, without them.
-async fn departures(viewers: &mut Vec<Viewer>) {
-    poll_fn(|cx| {
-        let before = viewers.len();
-        let mut place = 0;
-        while let Some(viewer) = viewers.get_mut(place) {
-            match viewer.poll_gone(cx) {
-                Poll::Ready(()) => drop(viewers.swap_remove(place)),
-                Poll::Pending => place += 1,
-            }
-        }
-        if viewers.len() < before { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }
 
 #[cfg(test)]

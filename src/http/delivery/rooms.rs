@@ -36,6 +36,14 @@ impl Rooms {
         });
         Seat { rooms: rooms.clone(), door, subject }
     }
+
+    /// A seat in a room that is run by a test.
+    #[cfg(test)]
+    pub(super) fn seat_beside(delivery: &Delivery, subject: Subject) -> (Seat, Arc<Door>) {
+        let door = Arc::new(Door::default());
+        door.take_seat();
+        (Seat { rooms: delivery.0.rooms.clone(), door: door.clone(), subject }, door)
+    }
 }
 
 /// A viewer's seat, from before it is caught up; given back when it is dropped.
@@ -116,7 +124,7 @@ impl Door {
 
     /// Brings a viewer in. Where the room has closed, which it does while its viewers are there only if everything is
     /// cut, the viewer is dropped.
-    fn enter(&self, arrival: Arrival) {
+    pub(super) fn enter(&self, arrival: Arrival) {
         let mut state = lock(&self.state);
         if state.closed {
             drop(state);

@@ -61,22 +61,36 @@ pub(super) enum Wrote {
 
 impl Viewer {
     pub(super) fn new(socket: TcpStream, seat: Seat, stream: EventStream, held: Held) -> Viewer {
-        let EventStream { subject, cursor, admission, chunked, .. } = stream;
+        let EventStream { subject, cursor, over, admission, chunked, .. } = stream;
         let ends = Ends(admission.until.and_then(instant).map(|at| (at, StreamEnd::Expired)));
         let counted = OpenStream::open(subject.into());
-        let (over, ignored) = (false, 0);
-        Viewer { socket, cursor, over, chunked, ends, ignored, counted, seat, _admission: admission, _held: held }
+        Viewer { socket, cursor, over, chunked, ends, ignored: 0, counted, seat, _admission: admission, _held: held }
     }
 
     /// Writes as much as the socket takes at once.
     pub(super) fn write_now(&self, chunk: &Chunk) -> Wrote {
         let bytes = chunk.for_viewer(self.chunked);
-        match self.socket.try_write(&bytes) {
+        match self.socket.try_write(bytes) {
             Ok(written) if written == bytes.len() => Wrote::All,
-            Ok(written) => Wrote::Part(bytes.slice(written..)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Wrote::Part(bytes),
+            Ok(written) => Wrote::Part(chunk.rest_for_viewer(self.chunked, written)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Wrote::Part(chunk.rest_for_viewer(self.chunked, 0)),
             Err(_) => Wrote::Nothing,
         }
+    }
+
+    /// Writes as much of it as the socket takes at once.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub(super) fn write_some_now(&self, unsent: &mut Unsent) -> io::Result<()> {
+        while !unsent.is_empty() {
+            match self.socket.try_write_vectored(&unsent.slices()) {
+                Ok(written) => unsent.advance(written),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Frames as they are to be written to this viewer.
@@ -92,19 +106,16 @@ impl Viewer {
     /// # Errors
     /// The connection broke, or nothing could be written for `stall_limit`; then it is cut.
     pub(super) async fn write(&self, unsent: &mut Unsent, stall_limit: Duration) -> io::Result<()> {
-        while !unsent.is_empty() {
-            match self.socket.try_write_vectored(&unsent.slices()) {
-                Ok(written) => unsent.advance(written),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    match timeout(stall_limit, self.socket.writable()).await {
-                        Ok(writable) => writable?,
-                        Err(_) => return Err(socket::cut_stalled(&self.socket)),
-                    }
-                }
-                Err(error) => return Err(error),
+        loop {
+            self.write_some_now(unsent)?;
+            if unsent.is_empty() {
+                return Ok(());
+            }
+            match timeout(stall_limit, self.socket.writable()).await {
+                Ok(writable) => writable?,
+                Err(_) => return Err(socket::cut_stalled(&self.socket)),
             }
         }
-        Ok(())
     }
 
     /// Returns when the client has closed the connection, it broke, or the client sends without end.
