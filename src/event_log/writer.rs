@@ -85,10 +85,13 @@ impl Writer {
                     Command::Claim { claim, reply } => claims.push((claim, reply)),
                 }
             }
-            self.commit_in_parts(writes, waiting).await;
-            for (claim, reply) in claims {
-                self.claim(claim, reply).await;
-            }
+            // A claim takes what is durable by now, so that the batch need not wait for it, nor it for the batch.
+            let claim_all = async {
+                for (claim, reply) in claims {
+                    self.claim(claim, reply).await;
+                }
+            };
+            tokio::join!(self.commit_in_parts(writes, waiting), claim_all);
             // Whoever was just answered may have more to say: without a turn for them all, the next transaction would
             // be made for the first of them alone.
             tokio::task::yield_now().await;

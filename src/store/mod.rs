@@ -130,6 +130,11 @@ pub trait Store: Send + Sync + 'static {
     /// How many jobs of this service wait and run, and since when the oldest could have been claimed.
     async fn queue(&self) -> Result<Queue, StoreError>;
 
+    /// How many batches took several statements that one statement might have written.
+    fn detours(&self) -> u64 {
+        0
+    }
+
     /// Whether other instances may work on the same database.
     fn is_shared(&self) -> bool {
         false

@@ -21,6 +21,7 @@ mod pruning;
 mod reading;
 pub mod rows;
 mod sqlite_only;
+mod start_statement;
 mod webhooks;
 
 const HOUR: Duration = Duration::from_secs(3600);
