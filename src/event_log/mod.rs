@@ -15,6 +15,7 @@ use crate::write::{Refusal, Write};
 
 mod announce;
 mod follow;
+mod lanes;
 mod read;
 mod relay;
 pub(crate) mod shared_read;
@@ -62,13 +63,13 @@ impl EventLog {
     pub fn start(store: Arc<dyn Store>, hub: Hub) -> (EventLog, EventLogTasks) {
         let (commands, waiting) = mpsc::channel(WAITING_APPENDS);
         let announcements = store.is_shared().then(Announcements::default);
-        let writer = writer::Writer::new(store.clone(), hub.clone(), announcements.clone(), waiting);
+        let writer = writer::Writer::new(store.clone(), hub.clone(), announcements.clone());
         let mut exchange = JoinSet::new();
         if let Some(announcements) = announcements {
             exchange.spawn(announcements.run(store.clone()));
             exchange.spawn(relay::Relay::new(store.clone(), hub.clone()).run());
         }
-        let tasks = EventLogTasks { writer: tokio::spawn(writer.run()), _exchange: exchange };
+        let tasks = EventLogTasks { writer: tokio::spawn(writer.run(waiting)), _exchange: exchange };
         (EventLog { store, hub, commands, reads: read::Reads::default() }, tasks)
     }
 

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
-    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Notice, Position, Queue, StepDuration, Store,
-    StoreError, StoreSettings, StoredJob, WebhookClaim, WebhookOutcome, migrations, nul::replace_nul,
+    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Notice, Part, Position, Queue, StepDuration,
+    Store, StoreError, StoreSettings, StoredJob, WebhookClaim, WebhookOutcome, migrations, nul::replace_nul,
 };
 use crate::event::{Event, Seq, Subject};
 use crate::job::{Attempt, BrandId, JobId, JobType};
@@ -163,8 +163,8 @@ impl Store for PostgresStore {
         on_kept!(self.kept, connection => commit::commit(connection, minds, batch, &writes, self.settings))
     }
 
-    fn parts(&self, writes: &[Write]) -> Vec<usize> {
-        parts::of(writes, &self.known)
+    fn parts(&self, writes: &[Write], under_way: usize) -> Vec<Part> {
+        parts::of(writes, under_way, &self.known)
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {

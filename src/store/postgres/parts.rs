@@ -8,6 +8,7 @@ use super::known::Known;
 use super::progress::is_progress;
 use super::starts::is_start;
 use crate::job::{BrandId, JobId};
+use crate::store::Part;
 use crate::write::{Action, Write};
 
 /// The part of all writes that need more than one statement.
@@ -20,14 +21,14 @@ const QUEUED: usize = 1;
 /// The first part of progress.
 const PROGRESS: usize = 2;
 
-/// How many parts progress is committed in, each on a connection of its own: the server works on them at the same time,
-/// and one flush serves them all.
+/// How many parts progress is committed in, each on a connection of its own: the server works on them at the same time, and
+/// on one while this process works on the other.
 const PARTS: usize = 2;
 
 /// Below this it is one part: what a further transaction costs is more than what it saves.
 const WORTH_PARTING: usize = 96;
 
-pub(super) fn of(writes: &[Write], known: &Known) -> Vec<usize> {
+pub(super) fn of(writes: &[Write], under_way: usize, known: &Known) -> Vec<Part> {
     let takes_place = |write: &Write| is_start(write) || write.action == Action::Retry;
     let queued = jobs_of(writes, takes_place);
     let moved = jobs_of(writes, |write| !is_progress(write) && !takes_place(write));
@@ -35,7 +36,7 @@ pub(super) fn of(writes: &[Write], known: &Known) -> Vec<usize> {
     let is_moved = |(write, _): &(&Write, &Option<BrandId>)| moved.contains(&write.job_id);
     let moved_brands: HashSet<BrandId> =
         writes.iter().zip(&brands).filter(is_moved).filter_map(|(_, brand)| *brand).collect();
-    let is_worth_parting = writes.len() >= WORTH_PARTING;
+    let is_worth_parting = writes.len() + under_way >= WORTH_PARTING;
     let number = |write: &Write, brand: Option<BrandId>| match brand {
         _ if queued.contains(&write.job_id) => QUEUED,
         _ if moved.contains(&write.job_id) => MOVES,
@@ -44,7 +45,8 @@ pub(super) fn of(writes: &[Write], known: &Known) -> Vec<usize> {
         Some(brand_id) if is_worth_parting => PROGRESS + brand_id.0.as_u128() as usize % PARTS,
         _ => PROGRESS,
     };
-    writes.iter().zip(brands).map(|(write, brand_id)| number(write, brand_id)).collect()
+    let part = |(write, brand_id): (&Write, Option<BrandId>)| Part { number: number(write, brand_id), brand_id };
+    writes.iter().zip(brands).map(part).collect()
 }
 
 /// The jobs of these writes.
@@ -78,7 +80,7 @@ mod tests {
     }
 
     fn numbers(writes: &[Write], known: &Known) -> Vec<usize> {
-        of(writes, known)
+        of(writes, 0, known).into_iter().map(|part| part.number).collect()
     }
 
     fn delta(job: &Job) -> Write {
@@ -118,6 +120,15 @@ mod tests {
         let cancelled = Write { job_id: writes[0].job_id, action: Action::Cancel };
         let retry = Write { job_id: JobId::new(), action: Action::Retry };
         assert_eq!(numbers(&[writes[0].clone(), cancelled, retry], &Known::default()), [QUEUED; 3]);
+    }
+
+    #[test]
+    fn few_writes_are_parted_while_many_others_are_under_way() {
+        let known = Known::default();
+        let brands: Vec<BrandId> = (0..50).map(|_| BrandId(Uuid::new_v4())).collect();
+        let writes: Vec<Write> = jobs_under_way(&brands, &known).iter().map(delta).collect();
+        let parted = |under_way| of(&writes, under_way, &known).iter().any(|part| part.number != PROGRESS);
+        assert!(!parted(0) && parted(WORTH_PARTING));
     }
 
     #[test]
