@@ -36,6 +36,7 @@ pub(super) async fn read(shared: Arc<Shared>, stop: CancellationToken) {
             Ok(Ok(queue)) => meter::queue_read(queue.pending, queue.processing, queue.waiting),
             Ok(Err(_)) | Err(_) => meter::queue_unread(),
         }
+        meter::detours_counted(shared.store.detours());
         // It blocks for a while when very many files are open. It cannot be cancelled, and need not be awaited to the end.
         let _ = tokio::task::spawn_blocking(meter::read_process).await;
     }

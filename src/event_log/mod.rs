@@ -14,6 +14,7 @@ use crate::write::{Refusal, Write};
 
 mod announce;
 mod follow;
+mod lanes;
 mod read;
 mod relay;
 pub(crate) mod shared_read;
@@ -66,14 +67,14 @@ impl EventLog {
     pub fn start(store: Arc<dyn Store>, hub: Hub) -> (EventLog, EventLogTasks) {
         let (commands, waiting) = mpsc::channel(WAITING_APPENDS);
         let announcements = store.is_shared().then(Announcements::default);
-        let writer = writer::Writer::new(store.clone(), hub.clone(), announcements.clone(), waiting);
+        let writer = writer::Writer::new(store.clone(), hub.clone(), announcements.clone());
         let mut beside = JoinSet::new();
         beside.spawn(tidy(hub.clone()));
         if let Some(announcements) = announcements {
             beside.spawn(announcements.run(store.clone()));
             beside.spawn(relay::Relay::new(store.clone(), hub.clone()).run());
         }
-        let tasks = EventLogTasks { writer: tokio::spawn(writer.run()), _beside: beside };
+        let tasks = EventLogTasks { writer: tokio::spawn(writer.run(waiting)), _beside: beside };
         (EventLog { store, hub, commands, reads: read::Reads::default() }, tasks)
     }
 

@@ -1,18 +1,21 @@
-//! The writer task: takes every append that is waiting, commits them in one transaction, then publishes.
+//! The writer task: takes every append that is waiting, commits them in one transaction, or a few beside each other where the
+//! store asks for it, then publishes.
 //! Must not wait for company: an idle log commits a lone append at once.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::FutureExt;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::AppendError;
 use super::announce::Announcements;
+use super::lanes::{Batch, Lanes};
 use crate::event::{Event, Subject};
 use crate::hub::{Frame, Hub};
 use crate::job::{Job, JobId};
@@ -36,9 +39,11 @@ const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
 /// The outcome of an append, when there is one.
 pub(super) type Answer = oneshot::Receiver<Result<Committed, AppendError>>;
 
+type ClaimReply = oneshot::Sender<Result<Vec<Claimed>, StoreError>>;
+
 pub(super) enum Command {
     Append { write: Write, deadline: Instant, reply: oneshot::Sender<Result<Committed, AppendError>> },
-    Claim { claim: Claim, reply: oneshot::Sender<Result<Vec<Claimed>, StoreError>> },
+    Claim { claim: Claim, reply: ClaimReply },
 }
 
 pub(super) struct Writer {
@@ -46,7 +51,61 @@ pub(super) struct Writer {
     hub: Hub,
     /// Where other instances share the store.
     announcements: Option<Announcements>,
-    waiting: mpsc::Receiver<Command>,
+}
+
+/// What ended.
+enum Ended {
+    /// The batch of this lane.
+    Batch(usize),
+    Claim,
+}
+
+/// What waits for its turn.
+#[derive(Default)]
+struct Backlog {
+    writes: Vec<Write>,
+    /// At the same places as the writes.
+    waiting: Vec<Waiting>,
+    claims: VecDeque<(Claim, ClaimReply)>,
+    /// Whether a claim is under way; one at a time.
+    claiming: bool,
+}
+
+impl Backlog {
+    fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.claims.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.writes.len() + self.claims.len()
+    }
+
+    fn push(&mut self, command: Command) {
+        match command {
+            Command::Append { write, deadline, reply } => {
+                self.writes.push(write);
+                self.waiting.push(Waiting { deadline, reply });
+            }
+            Command::Claim { claim, reply } => self.claims.push_back((claim, reply)),
+        }
+    }
+
+    /// Lets others have a turn, a few times, as long as more of them have something to say: those of the last batch come
+    /// back one after another, on all threads.
+    async fn gather(&mut self, commands: &mut mpsc::Receiver<Command>, turns: usize) {
+        for _ in 0..turns {
+            let before = self.len();
+            tokio::task::yield_now().await;
+            while self.len() < BATCH
+                && let Ok(command) = commands.try_recv()
+            {
+                self.push(command);
+            }
+            if self.len() == before {
+                return;
+            }
+        }
+    }
 }
 
 /// Who waits for a write of the batch, at the same place as the write.
@@ -56,76 +115,58 @@ struct Waiting {
 }
 
 impl Writer {
-    pub(super) fn new(
-        store: Arc<dyn Store>,
-        hub: Hub,
-        announcements: Option<Announcements>,
-        waiting: mpsc::Receiver<Command>,
-    ) -> Writer {
-        Writer { store, hub, announcements, waiting }
+    pub(super) fn new(store: Arc<dyn Store>, hub: Hub, announcements: Option<Announcements>) -> Writer {
+        Writer { store, hub, announcements }
     }
 
-    pub(super) async fn run(mut self) {
-        let mut commands = Vec::with_capacity(BATCH);
-        let mut had_company = false;
-        while self.waiting.recv_many(&mut commands, BATCH).await > 0 {
-            if had_company {
-                self.gather(&mut commands).await;
-            }
-            had_company = commands.len() > 1;
-            let mut writes = Vec::with_capacity(commands.len());
-            let mut waiting = Vec::with_capacity(commands.len());
-            let mut claims = Vec::new();
-            for command in commands.drain(..) {
-                match command {
-                    Command::Append { write, deadline, reply } => {
-                        writes.push(write);
-                        waiting.push(Waiting { deadline, reply });
+    pub(super) async fn run(self, mut commands: mpsc::Receiver<Command>) {
+        let (mut backlog, mut lanes, mut under_way) = (Backlog::default(), Lanes::default(), FuturesUnordered::new());
+        let (mut new, mut open, mut had_company) = (Vec::with_capacity(BATCH), true, false);
+        let writer = &self;
+        // What is held back waits for something that is under way.
+        while open || !under_way.is_empty() {
+            tokio::select! {
+                biased;
+                Some(ended) = under_way.next() => {
+                    match ended {
+                        Ended::Batch(lane) => lanes.free(lane),
+                        Ended::Claim => backlog.claiming = false,
                     }
-                    Command::Claim { claim, reply } => claims.push((claim, reply)),
+                    // Whoever was just answered may have more to say: without a turn for them all, the next transaction
+                    // would be made for the first of them alone.
+                    backlog.gather(&mut commands, if had_company { TURNS } else { 1 }).await;
+                }
+                received = commands.recv_many(&mut new, BATCH), if open && backlog.is_empty() => {
+                    open = received > 0;
+                    new.drain(..).for_each(|command| backlog.push(command));
+                    backlog.gather(&mut commands, if had_company { TURNS } else { 0 }).await;
                 }
             }
-            self.commit_in_parts(writes, waiting).await;
-            for (claim, reply) in claims {
-                self.claim(claim, reply).await;
+            let parts = writer.store.parts(&backlog.writes, lanes.under_way());
+            for Batch { lane, writes, waiting } in lanes.take(parts, &mut backlog.writes, &mut backlog.waiting) {
+                had_company = writes.len() > 1;
+                under_way.push(
+                    async move {
+                        writer.commit(writes, waiting).await;
+                        Ended::Batch(lane)
+                    }
+                    .boxed(),
+                );
             }
-            // Whoever was just answered may have more to say: without a turn for them all, the next transaction would
-            // be made for the first of them alone.
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// Lets others have a turn, a few times, as long as more of them have something to say: those of the last batch come
-    /// back one after another, on all threads.
-    async fn gather(&mut self, commands: &mut Vec<Command>) {
-        for _ in 0..TURNS {
-            let before = commands.len();
-            tokio::task::yield_now().await;
-            while commands.len() < BATCH
-                && let Ok(command) = self.waiting.try_recv()
+            // A claim takes what is durable by now, so that no batch need wait for it, nor it for a batch.
+            if !backlog.claiming
+                && let Some((claim, reply)) = backlog.claims.pop_front()
             {
-                commands.push(command);
-            }
-            if commands.len() == before {
-                return;
+                backlog.claiming = true;
+                under_way.push(
+                    async move {
+                        writer.claim(claim, reply).await;
+                        Ended::Claim
+                    }
+                    .boxed(),
+                );
             }
         }
-    }
-
-    /// Commits the batch in as many transactions as the store asks for, all of them at once. The next batch waits for
-    /// them all, so that the writes of one job are never in two transactions at the same time.
-    async fn commit_in_parts(&self, writes: Vec<Write>, waiting: Vec<Waiting>) {
-        let numbers = self.store.parts(&writes);
-        debug_assert_eq!(numbers.len(), writes.len(), "each write has the number of its transaction");
-        // A write without a number must not be dropped unanswered.
-        let numbers = numbers.into_iter().chain(std::iter::repeat(0));
-        let mut parts: BTreeMap<usize, (Vec<Write>, Vec<Waiting>)> = BTreeMap::new();
-        for (number, (write, waiting)) in numbers.zip(writes.into_iter().zip(waiting)) {
-            let part = parts.entry(number).or_default();
-            part.0.push(write);
-            part.1.push(waiting);
-        }
-        join_all(parts.into_values().map(|(writes, waiting)| self.commit(writes, waiting))).await;
     }
 
     /// Commits the batch. If the answer is lost the same batch is committed again, under the same id, which does not
@@ -199,7 +240,7 @@ impl Writer {
         }
     }
 
-    async fn claim(&self, claim: Claim, reply: oneshot::Sender<Result<Vec<Claimed>, StoreError>>) {
+    async fn claim(&self, claim: Claim, reply: ClaimReply) {
         if reply.is_closed() {
             return;
         }

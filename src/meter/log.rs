@@ -16,6 +16,7 @@ struct Counts {
     commit_writes: Histogram,
     commit_duration: Histogram,
     commit_errors: [Counter; 2],
+    commit_detours: Counter,
     commit_to_socket: Histogram,
     /// By where they were.
     replayed: [Counter; 2],
@@ -30,6 +31,7 @@ static COUNTS: LazyLock<Counts> = LazyLock::new(|| {
         commit_writes: metrics::histogram!(names::COMMIT_WRITES),
         commit_duration: metrics::histogram!(names::COMMIT_DURATION),
         commit_errors: ["unavailable", "refused"].map(|kind| metrics::counter!(names::COMMIT_ERRORS, "kind" => kind)),
+        commit_detours: metrics::counter!(names::COMMIT_DETOURS),
         commit_to_socket: metrics::histogram!(names::COMMIT_TO_SOCKET),
         replayed: ["memory", "database"].map(|from| metrics::counter!(names::REPLAYED_EVENTS, "from" => from)),
         lagged: metrics::counter!(names::LAGGED_READERS),
@@ -62,6 +64,11 @@ pub enum CommitFailure {
 /// Counts a try of a commit that failed.
 pub fn commit_failed(failure: CommitFailure) {
     COUNTS.commit_errors[failure as usize].increment(1);
+}
+
+/// Says how many batches took several statements that one might have written, since the store was opened.
+pub fn detours_counted(detours: u64) {
+    COUNTS.commit_detours.absolute(detours);
 }
 
 /// Where events were that a viewer is sent later than they were published.

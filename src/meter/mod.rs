@@ -19,7 +19,9 @@ mod webhooks;
 
 pub use connections::{OpenConnection, connection_refused, connection_stalled};
 pub use jobs::{AttemptUnderWay, StartRefusal, attempt_ended, claimed, committed, start_refused, step_took};
-pub use log::{CommitFailure, Lag, ReplayedFrom, commit_failed, commit_took, delivered, lagged, replayed};
+pub use log::{
+    CommitFailure, Lag, ReplayedFrom, commit_failed, commit_took, delivered, detours_counted, lagged, replayed,
+};
 pub use process::read_process;
 pub use queue::{queue_read, queue_unread};
 pub use relay::{LearntBy, hears_others, relayed};

@@ -23,6 +23,7 @@ pub(super) const EVENTS_APPENDED: &str = "jobcast_events_appended_total";
 pub(super) const COMMIT_WRITES: &str = "jobcast_commit_writes";
 pub(super) const COMMIT_DURATION: &str = "jobcast_commit_duration_seconds";
 pub(super) const COMMIT_ERRORS: &str = "jobcast_commit_errors_total";
+pub(super) const COMMIT_DETOURS: &str = "jobcast_commit_detours_total";
 pub(super) const COMMIT_TO_SOCKET: &str = "jobcast_commit_to_socket_seconds";
 pub(super) const REPLAYED_EVENTS: &str = "jobcast_replayed_events_total";
 pub(super) const LAGGED_READERS: &str = "jobcast_lagged_readers_total";
@@ -65,6 +66,10 @@ const COUNTERS: &[(&str, &str)] = &[
     (QUEUE_READ_FAILURES, "Times that the queue could not be read; its gauges are old then"),
     (EVENTS_APPENDED, "Events that this instance committed"),
     (COMMIT_ERRORS, "Commits that failed: unavailable ones are tried again, refused ones are not"),
+    (
+        COMMIT_DETOURS,
+        "Batches that PostgreSQL did not take as one statement, because rows had changed or it refused the statement",
+    ),
     (REPLAYED_EVENTS, "Events that viewers were sent from memory or the database, after deltas were joined"),
     (LAGGED_READERS, "Times that a viewer was too slow for the live channel and had to look back"),
     (STREAMS_OPENED, "Event streams that were opened"),

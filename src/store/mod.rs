@@ -61,10 +61,11 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Rejected`] where it cannot; nothing of the batch is durable then.
     async fn commit(&self, batch: Uuid, writes: &[Write]) -> Result<Vec<Result<Committed, Refusal>>, StoreError>;
 
-    /// How the writes are best committed: those with the same number in one transaction, the others at the same time in
-    /// transactions of their own. All writes of a job have the same number, and as far as is known all of a brand.
-    fn parts(&self, writes: &[Write]) -> Vec<usize> {
-        vec![0; writes.len()]
+    /// How the writes are best committed, while so many others are under way: those of one part in one transaction, beside
+    /// those of other parts. All writes of a job have the same part, and as far as is known all of a brand but starts.
+    fn parts(&self, writes: &[Write], under_way: usize) -> Vec<Part> {
+        let _ = under_way;
+        vec![Part::default(); writes.len()]
     }
 
     /// Takes up to `claim.limit` due pending jobs, oldest due first, for their next attempt.
@@ -130,6 +131,11 @@ pub trait Store: Send + Sync + 'static {
     /// How many jobs of this service wait and run, and since when the oldest could have been claimed.
     async fn queue(&self) -> Result<Queue, StoreError>;
 
+    /// How many batches took several statements that one statement might have written.
+    fn detours(&self) -> u64 {
+        0
+    }
+
     /// Whether other instances may work on the same database.
     fn is_shared(&self) -> bool {
         false
@@ -152,6 +158,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// Closes all connections; what is committed stays.
     async fn close(&self);
+}
+
+/// Which part of all that is to be written a write belongs to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Part {
+    /// One batch of each number may be under way.
+    pub number: usize,
+    /// The brand whose writes are not to be in two batches at once, where that is known and of account.
+    pub brand_id: Option<BrandId>,
 }
 
 /// What a store needs to know besides the address.

@@ -250,7 +250,7 @@ fn started_before(keyed: &Keyed, new: &NewJob) -> Result<Committed, Refusal> {
 
 impl<'a> Plan<'a> {
     fn record(&mut self, write: &'a Write, job: Job, effects: Effects) -> Committed {
-        let changed = self.change(&job, &effects, !is_progress(&write.action));
+        let changed = self.change(&job, &effects, !keeps_its_place(&write.action));
         match &write.action {
             Action::Attempt(_, Report::Complete(result)) => changed.result = Some(result),
             Action::Attempt(attempt, Report::StepOutput { name, output, took }) => {
@@ -350,7 +350,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Whether the action changes nothing of the job but progress, the last seq and the lease.
-fn is_progress(action: &Action) -> bool {
+/// Whether the action changes nothing of the job but progress, the last seq and the lease, and so leaves it where it is in
+/// the indexes.
+fn keeps_its_place(action: &Action) -> bool {
     matches!(action, Action::Attempt(_, Report::Progress(_) | Report::Delta(_) | Report::StepOutput { .. }))
 }

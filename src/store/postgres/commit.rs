@@ -7,14 +7,23 @@ use sqlx::{Connection, PgConnection, Row};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::detours::Detours;
 use super::known::Known;
 use super::room::Room;
-use super::{brand_stream, brands, progress, row, save};
+use super::{brand_stream, brands, progress, row, save, starts};
 use crate::job::{BrandId, JobId};
 use crate::store::failure::is_racing_create;
 use crate::store::plan::{Found, Keyed, LockedJob, Queue, keys, places, plan};
 use crate::store::{Committed, StoreError, StoreSettings, now};
 use crate::write::{Action, Refusal, Write};
+
+/// What the store keeps in mind from one batch to the next.
+#[derive(Clone, Copy)]
+pub(super) struct Minds<'s> {
+    pub known: &'s Known,
+    pub room: &'s Room,
+    pub detours: &'s Detours,
+}
 
 /// How often a batch is begun anew because of what the database refused at the last statement. Each time more is known:
 /// brands that are missing, or jobs that another instance has created.
@@ -22,15 +31,19 @@ const TRIES: usize = 8;
 
 pub(super) async fn commit(
     connection: &mut PgConnection,
-    known: &Known,
-    room: &Room,
+    Minds { known, room, detours }: Minds<'_>,
     batch: Uuid,
     writes: &[Write],
     settings: StoreSettings,
 ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
-    if writes.iter().all(progress::is_progress)
-        && let Some(outcomes) = progress::commit(connection, known, batch, writes, settings.lease).await?
-    {
+    let at_once = if writes.iter().all(progress::is_progress) {
+        progress::commit(connection, known, detours, batch, writes, settings.lease).await?
+    } else if writes.iter().all(starts::is_start) {
+        starts::commit(connection, room, detours, batch, writes, settings.max_queued_jobs).await?
+    } else {
+        None
+    };
+    if let Some(outcomes) = at_once {
         return Ok(outcomes);
     }
     // What becomes of these jobs is not known before the commit has succeeded.
@@ -114,7 +127,7 @@ async fn lock(connection: &mut PgConnection, writes: &[Write]) -> Result<HashMap
 }
 
 /// The jobs that the brands of the batch have started before under the batch's keys.
-async fn keyed(connection: &mut PgConnection, writes: &[Write]) -> Result<Keyed, StoreError> {
+pub(super) async fn keyed(connection: &mut PgConnection, writes: &[Write]) -> Result<Keyed, StoreError> {
     let (brands, names): (Vec<Uuid>, Vec<&str>) = keys(writes).map(|(brand, key)| (brand.0, key)).unzip();
     if names.is_empty() {
         return Ok(Keyed::default());
@@ -139,7 +152,7 @@ async fn keyed(connection: &mut PgConnection, writes: &[Write]) -> Result<Keyed,
 
 /// How many more jobs may wait, for all that this batch needs. Counts no further than the limit; what other instances
 /// create within a fifth of a second is not seen, and may pass it.
-async fn queue_room(
+pub(super) async fn queue_room(
     connection: &mut PgConnection,
     room: &Room,
     writes: &[Write],

@@ -9,7 +9,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
-use super::{ACQUIRE_TIMEOUT, IDLE_TIMEOUT, MAX_LIFETIME, SESSION, TEST_AFTER_IDLE};
+use super::{ACQUIRE_TIMEOUT, BY_INDEX, IDLE_TIMEOUT, MAX_LIFETIME, SESSION, TEST_AFTER_IDLE};
 use crate::store::StoreError;
 
 /// How long the test of an idle connection may take, before another one is opened.
@@ -74,6 +74,7 @@ impl Kept {
     async fn open(&self) -> Result<PgConnection, sqlx::Error> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
         connection.execute(SESSION).await?;
+        connection.execute(BY_INDEX).await?;
         Ok(connection)
     }
 
@@ -87,13 +88,17 @@ fn no_connection(why: &str) -> StoreError {
 }
 
 impl Idle {
-    /// Nothing if it is too old, or lay idle so long that it had to be tested, and does not answer.
+    /// Whether it is too old, or was not needed for too long.
+    fn is_over(&self) -> bool {
+        self.opened.elapsed() >= MAX_LIFETIME || self.used.elapsed() >= IDLE_TIMEOUT
+    }
+
+    /// Nothing if it is over, or lay idle so long that it had to be tested, and does not answer.
     async fn tested(mut self) -> Option<Idle> {
-        let idle_for = self.used.elapsed();
-        if self.opened.elapsed() >= MAX_LIFETIME || idle_for >= IDLE_TIMEOUT {
+        if self.is_over() {
             return None;
         }
-        if idle_for >= TEST_AFTER_IDLE {
+        if self.used.elapsed() >= TEST_AFTER_IDLE {
             timeout(TEST_PATIENCE, self.connection.ping()).await.ok()?.ok()?;
         }
         Some(self)
@@ -108,8 +113,11 @@ impl Lent<'_> {
     /// Keeps the connection for the next caller. What is left of a transaction that was dropped is rolled back first.
     pub fn give_back(self) {
         if !self.home.places.is_closed() {
-            let idle = Idle { connection: self.connection, opened: self.opened, used: Instant::now() };
-            self.home.idle.lock().unwrap_or_else(PoisonError::into_inner).push(idle);
+            let back = Idle { connection: self.connection, opened: self.opened, used: Instant::now() };
+            let mut idle = self.home.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            // Those below the one that is used next may not be needed for a long time; the server need not hold them.
+            idle.retain(|idle| !idle.is_over());
+            idle.push(back);
         }
     }
 }

@@ -14,12 +14,14 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
-    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Notice, Position, Queue, StepDuration, Store,
-    StoreError, StoreSettings, StoredJob, WebhookClaim, WebhookOutcome, migrations, nul::replace_nul,
+    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Notice, Part, Position, Queue, StepDuration,
+    Store, StoreError, StoreSettings, StoredJob, WebhookClaim, WebhookOutcome, migrations, nul::replace_nul,
 };
 use crate::event::{Event, Seq, Subject};
 use crate::job::{Attempt, BrandId, JobId, JobType};
 use crate::write::{Refusal, ResultTable, Write};
+use commit::Minds;
+use detours::Detours;
 use kept::Kept;
 use known::Known;
 use loan::{Loan, within_bound};
@@ -29,6 +31,7 @@ mod brand_stream;
 mod brands;
 mod claim;
 mod commit;
+mod detours;
 pub(super) mod inspect;
 mod kept;
 mod known;
@@ -43,11 +46,13 @@ mod result_row;
 mod room;
 mod row;
 mod save;
+mod starts;
 mod webhooks;
 
 /// How many connections one process holds at the most for commits and claims, for leases, retention and announcements,
 /// and for reading. Apart, because thousands of viewers that come back at once must not keep a worker from its lease.
-const COMMIT_CONNECTIONS: usize = 3;
+/// A batch has up to four parts, and a claim may be under way beside it; what finds no connection waits for one.
+const COMMIT_CONNECTIONS: usize = 4;
 const WRITE_CONNECTIONS: u32 = 3;
 const READ_CONNECTIONS: u32 = 8;
 /// How long a caller waits for a free connection, or for a new one.
@@ -69,6 +74,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; SET statement_timeout = '30s'; \
                        SET lock_timeout = '10s'";
 
+/// Sent to those for commits and claims besides. Each of their statements has an index. A plan that reads the whole table,
+/// made while the table is empty, stays with the session until the table is analyzed, however many jobs are started by then.
+const BY_INDEX: &str = "SET enable_seqscan = off";
+
 /// Jobs and events in PostgreSQL 14 or later.
 pub struct PostgresStore {
     /// For commits and claims.
@@ -77,6 +86,8 @@ pub struct PostgresStore {
     known: Known,
     /// How many more jobs may wait.
     room: Room,
+    /// Batches that were not written by one statement.
+    detours: Detours,
     writes: PgPool,
     reads: PgPool,
     /// Where announcements are heard: LISTEN does not go through a transaction pooler.
@@ -102,6 +113,7 @@ impl PostgresStore {
             kept: Kept::new(options.clone(), COMMIT_CONNECTIONS),
             known: Known::default(),
             room: Room::default(),
+            detours: Detours::default(),
             writes: connect(WRITE_CONNECTIONS).await?,
             reads: connect(READ_CONNECTIONS).await?,
             direct,
@@ -147,11 +159,12 @@ macro_rules! on_kept {
 impl Store for PostgresStore {
     async fn commit(&self, batch: Uuid, writes: &[Write]) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
         let writes = replace_nul(writes);
-        on_kept!(self.kept, connection => commit::commit(connection, &self.known, &self.room, batch, &writes, self.settings))
+        let minds = Minds { known: &self.known, room: &self.room, detours: &self.detours };
+        on_kept!(self.kept, connection => commit::commit(connection, minds, batch, &writes, self.settings))
     }
 
-    fn parts(&self, writes: &[Write]) -> Vec<usize> {
-        parts::of(writes, &self.known)
+    fn parts(&self, writes: &[Write], under_way: usize) -> Vec<Part> {
+        parts::of(writes, under_way, &self.known)
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
@@ -234,6 +247,10 @@ impl Store for PostgresStore {
         on_connection!(self.reads, connection => read::queue(connection))
     }
 
+    fn detours(&self) -> u64 {
+        self.detours.taken()
+    }
+
     fn is_shared(&self) -> bool {
         true
     }
@@ -256,6 +273,16 @@ impl Store for PostgresStore {
             tracing::warn!("connections to PostgreSQL were still in use when the store was closed");
         }
     }
+}
+
+/// One column of the rows, for UNNEST.
+fn column<'r, R, T>(rows: &'r [R], member: impl Fn(&'r R) -> T) -> Vec<T> {
+    rows.iter().map(member).collect()
+}
+
+/// A place in an array of PostgreSQL. A batch has far fewer members than this has numbers.
+fn place_from_one(place: usize) -> i32 {
+    i32::try_from(place + 1).unwrap_or(i32::MAX)
 }
 
 fn options(url: &str) -> Result<PgConnectOptions, StoreError> {

@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::detours::{Detours, Statement};
 use super::known::{Known, KnownJob};
-use super::row;
+use super::{column, place_from_one, row};
 use crate::event::{Event, Seq};
 use crate::job::{BrandId, JobId};
 use crate::store::plan::{ChangedJob, Found, Keyed, LockedJob, Plan, Queue, plan};
@@ -26,6 +27,7 @@ pub(super) fn is_progress(write: &Write) -> bool {
 pub(super) async fn commit(
     connection: &mut PgConnection,
     known: &Known,
+    detours: &Detours,
     batch: Uuid,
     writes: &[Write],
     lease: Duration,
@@ -48,22 +50,10 @@ pub(super) async fn commit(
     match append(connection, &plan, &expected, batch, now, lease).await {
         Ok(last_seqs) => plan.number(&last_seqs),
         // Changed by another instance, locked by one, or refused for another reason: the rows themselves will tell.
-        Err(error) if error.as_database_error().is_some() && !is_over(&error) => {
-            tracing::debug!(%error, writes = writes.len(), "progress is written anew over locked rows");
-            return Ok(None);
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => return detours.after(Statement::Progress, error, writes.len()).map(|()| None),
     }
     known.remember(&mut plan, batch);
     Ok(Some(plan.outcomes))
-}
-
-/// Whether the server has ended the connection with the error, so that nothing more can be tried on it.
-fn is_over(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(|error| error.code())
-        .is_some_and(|code| ["57P", "25", "08"].iter().any(|class| code.starts_with(class)))
 }
 
 /// The jobs as they are now, not locked. One that no batch has changed yet, or that this version cannot read, is left
@@ -177,20 +167,10 @@ fn place_events<'p>(
     let place = |event: &'p Event| {
         let (job, brand) = *job_places.get(&event.job_id)?;
         left[brand] -= 1;
-        Some(Placed { event, job: from_one(job), brand: from_one(brand), before: left[brand] })
+        Some(Placed { event, job: place_from_one(job), brand: place_from_one(brand), before: left[brand] })
     };
     let mut placed: Vec<Placed<'_>> = plan.events.iter().filter_map(place).collect();
     // In the order of the jobs' ids: neighbours in the index are inserted one after another.
     placed.sort_by_key(|placed| placed.job);
     placed
-}
-
-/// A place in an array of PostgreSQL. A batch has far fewer members than this has numbers.
-fn from_one(place: usize) -> i32 {
-    i32::try_from(place + 1).unwrap_or(i32::MAX)
-}
-
-/// One column of the rows, for UNNEST.
-fn column<'r, R, T>(rows: &'r [R], member: impl Fn(&'r R) -> T) -> Vec<T> {
-    rows.iter().map(member).collect()
 }

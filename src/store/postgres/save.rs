@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{result_row, webhooks};
+use super::{column, result_row, webhooks};
 use crate::job::{Job, NewJob};
 use crate::store::plan::Plan;
 use crate::write::LeaseChange;
@@ -188,11 +188,6 @@ async fn insert_step_outputs(connection: &mut PgConnection, plan: &Plan<'_>) -> 
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// One column of the rows, for UNNEST.
-fn column<'r, R, T>(rows: &'r [R], member: impl Fn(&'r R) -> T) -> Vec<T> {
-    rows.iter().map(member).collect()
 }
 
 fn lease_word(lease: LeaseChange) -> &'static str {

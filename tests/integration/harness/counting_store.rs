@@ -9,8 +9,8 @@ use futures_util::stream::BoxStream;
 use jobcast::event::{Event, Seq, Subject};
 use jobcast::job::{Attempt, BrandId, JobId, JobType};
 use jobcast::store::{
-    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Notice, Position, Queue, StepDuration, Store,
-    StoreError, StoredJob, WebhookClaim, WebhookOutcome,
+    BrandStream, Claim, Claimed, ClaimedWebhook, Committed, JobFilter, Notice, Part, Position, Queue, StepDuration,
+    Store, StoreError, StoredJob, WebhookClaim, WebhookOutcome,
 };
 use jobcast::write::{Refusal, ResultTable, Write};
 use serde_json::Value;
@@ -62,8 +62,8 @@ impl Store for CountingStore {
         self.store.commit(batch, writes).await
     }
 
-    fn parts(&self, writes: &[Write]) -> Vec<usize> {
-        self.store.parts(writes)
+    fn parts(&self, writes: &[Write], under_way: usize) -> Vec<Part> {
+        self.store.parts(writes, under_way)
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {

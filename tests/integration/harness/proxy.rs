@@ -53,7 +53,7 @@ struct RandomCuts {
     left: usize,
 }
 
-/// Loses every so many answers to COMMIT, and the connection with each: the transaction is durable.
+/// Loses every so many answers to what makes a batch durable, and the connection with each: the transaction is durable.
 struct LostCommitAnswers {
     every: usize,
     seen: usize,
@@ -61,6 +61,17 @@ struct LostCommitAnswers {
 
 /// CommandComplete with the tag COMMIT (PostgreSQL's manual, section 55.7): its type, its length, the tag.
 const COMMIT_ANSWER: &[u8] = b"C\0\0\0\x0bCOMMIT\0";
+
+/// An array of BIGINT without nulls, in binary.
+const ARRAY: &[u8] = b"\0\0\0\x01\0\0\0\0\0\0\0\x14";
+
+/// Whether an answer begins here that says that something is durable: to COMMIT, or a DataRow of one array of BIGINT (its
+/// type, its length, one column, the column's length), as the statements answer that are a transaction by themselves, and no
+/// others.
+fn is_commit_answer(bytes: &[u8]) -> bool {
+    let is_row = || bytes.first() == Some(&b'D') && bytes.get(5..7) == Some(&[0, 1]);
+    bytes.starts_with(COMMIT_ANSWER) || is_row() && bytes.get(11..11 + ARRAY.len()) == Some(ARRAY)
+}
 
 impl Proxy {
     /// A proxy in front of the server of this address.
@@ -143,7 +154,7 @@ impl Proxy {
         self.faults().random = Some(RandomCuts { random, mean, left });
     }
 
-    /// From now on loses the answer of every `every`-th COMMIT.
+    /// From now on loses the answer of every `every`-th COMMIT, or statement that is a transaction by itself.
     pub fn lose_commit_answers(&self, every: usize) {
         self.faults().commit_answers = Some(LostCommitAnswers { every, seen: 0 });
     }
@@ -174,7 +185,7 @@ impl Faults {
     fn passing(&mut self, bytes: &[u8]) -> usize {
         let mut passing = bytes.len();
         if let Some(answers) = &mut self.commit_answers
-            && let Some(at) = bytes.windows(COMMIT_ANSWER.len()).position(|window| window == COMMIT_ANSWER)
+            && let Some(at) = (0..bytes.len()).find(|at| is_commit_answer(&bytes[*at..]))
         {
             answers.seen += 1;
             if answers.seen.is_multiple_of(answers.every) {

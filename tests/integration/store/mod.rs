@@ -23,6 +23,7 @@ mod reading;
 pub mod rows;
 mod sorting_in;
 mod sqlite_only;
+mod start_statement;
 mod webhooks;
 
 const HOUR: Duration = Duration::from_secs(3600);

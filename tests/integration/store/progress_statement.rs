@@ -14,10 +14,10 @@ use crate::databases::TestDatabase;
 
 /// Counts the statements that sqlx sends from this thread.
 #[derive(Clone, Default)]
-struct Statements(Arc<AtomicUsize>);
+pub struct Statements(Arc<AtomicUsize>);
 
 impl Statements {
-    fn take(&self) -> usize {
+    pub fn take(&self) -> usize {
         self.0.swap(0, Ordering::Relaxed)
     }
 }
@@ -67,12 +67,6 @@ async fn a_batch_takes_as_many_statements_for_many_jobs_as_for_one() {
     for count in [1, 20, 200] {
         commit(&*store, &[progress_of(&jobs[..count]), progress_of(&jobs[..count])].concat()).await;
         assert_eq!(statements.take(), 1, "progress of {count} jobs");
-    }
-    for count in [1, 20, 60] {
-        let starts: Vec<Write> = (0..count).map(|_| create(brand())).collect();
-        commit(&*store, &starts).await;
-        let sent = statements.take();
-        assert!([5, 6].contains(&sent), "{count} starts: jobs, perhaps room, positions, two inserts, commit; {sent}");
     }
 }
 

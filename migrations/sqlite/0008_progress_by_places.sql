@@ -1,0 +1,2 @@
+-- PostgreSQL alone has this migration: SQLite has no such function.
+SELECT 1;
