@@ -28,7 +28,6 @@ macro_rules! migrations {
             migration!($folder, 5, "recent events", "0005_recent_events"),
             migration!($folder, 6, "progress in one statement", "0006_progress_in_one_statement"),
             migration!($folder, 7, "starts in one statement", "0007_starts_in_one_statement"),
-            migration!($folder, 8, "progress by places", "0008_progress_by_places"),
         ]
     };
 }

@@ -26,7 +26,7 @@ on_both_databases!(
     a_backup_of_a_running_job_goes_on_elsewhere,
 );
 
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 7] = [
     "1 jobs events steps and brand intelligence",
     "2 all job types",
     "3 brand streams",
@@ -34,7 +34,6 @@ const MIGRATIONS: [&str; 8] = [
     "5 recent events",
     "6 progress in one statement",
     "7 starts in one statement",
-    "8 progress by places",
 ];
 
 /// Secrets of the tests' own, which no command may print.

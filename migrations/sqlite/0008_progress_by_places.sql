@@ -1,2 +1,0 @@
--- PostgreSQL alone has this migration: SQLite has no such function.
-SELECT 1;
