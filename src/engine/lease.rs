@@ -1,7 +1,7 @@
 //! The leases that this process holds: which attempts are under way, and the heartbeat that keeps their jobs theirs.
 //! Must not decide what an attempt does; it only tells one that it must stop.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -145,6 +145,7 @@ pub(super) async fn watch(shared: Arc<Shared>, stop: CancellationToken) {
 }
 
 fn stop_others(shared: &Shared, held: Vec<(JobId, Attempt)>, alive: &[(JobId, Attempt)]) {
+    let alive: HashSet<_> = alive.iter().collect();
     for (job_id, attempt) in held.into_iter().filter(|lease| !alive.contains(lease)) {
         tracing::info!(%job_id, attempt, "the attempt no longer holds its job");
         shared.held.stop(job_id, attempt);
