@@ -263,11 +263,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Those that have children of their own end them when they are asked to.
+        // Those that have children of their own end them when they are asked to; with ten thousand streams that takes a while.
         if let Ok(process) = i32::try_from(self.child.id()) {
             let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), nix::sys::signal::Signal::SIGTERM);
         }
-        let deadline = Instant::now() + Duration::from_secs(1);
+        let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
             std::thread::sleep(Duration::from_millis(5));
         }
