@@ -108,13 +108,6 @@ impl EventLog {
         }
     }
 
-    /// Waits for so long, or until an event of the subject is published: then the store works again.
-    pub(super) async fn pause(&self, subject: Subject, cursor: Seq, pause: Duration) {
-        let mut live = self.hub.subscribe(subject, cursor);
-        let published = async { while !matches!(live.hear().await, Heard::Frame(_)) {} };
-        let _ = tokio::time::timeout(pause, published).await;
-    }
-
     /// The same, of at most `limit` frames, as far as it is known without a read: `None` where it is not. Whoever sends them
     /// counts them.
     pub(crate) fn look_after(&self, subject: Subject, cursor: Seq, limit: usize) -> Option<Vec<Frame>> {
@@ -129,6 +122,13 @@ impl EventLog {
             Look::End { over } if !over || !self.store.is_shared() => Ok(Vec::new()),
             look => Err(look),
         }
+    }
+
+    /// Waits for so long, or until an event of the subject is published: then the store works again.
+    pub(super) async fn pause(&self, subject: Subject, cursor: Seq, pause: Duration) {
+        let mut live = self.hub.subscribe(subject, cursor);
+        let published = async { while !matches!(live.hear().await, Heard::Frame(_)) {} };
+        let _ = tokio::time::timeout(pause, published).await;
     }
 
     /// What the store has after the cursor, read alone or together with others; nothing if they had begun before and it

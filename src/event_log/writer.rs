@@ -145,26 +145,14 @@ impl Writer {
             let parts = writer.store.parts(&backlog.writes, lanes.under_way());
             for Batch { lane, writes, waiting } in lanes.take(parts, &mut backlog.writes, &mut backlog.waiting) {
                 had_company = writes.len() > 1;
-                under_way.push(
-                    async move {
-                        writer.commit(writes, waiting).await;
-                        Ended::Batch(lane)
-                    }
-                    .boxed(),
-                );
+                under_way.push(writer.commit(writes, waiting).map(move |()| Ended::Batch(lane)).boxed());
             }
             // A claim takes what is durable by now, so that no batch need wait for it, nor it for a batch.
             if !backlog.claiming
                 && let Some((claim, reply)) = backlog.claims.pop_front()
             {
                 backlog.claiming = true;
-                under_way.push(
-                    async move {
-                        writer.claim(claim, reply).await;
-                        Ended::Claim
-                    }
-                    .boxed(),
-                );
+                under_way.push(writer.claim(claim, reply).map(|()| Ended::Claim).boxed());
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jobcast::demo::{Behaviour, EVENTS_BEFORE_TEXT, Gate, StandIns};
 use jobcast::event_log::{AppendError, EventLog};
 use jobcast::hub::Hub;
-use jobcast::job::{BrandId, JobId, JobType, NewJob};
+use jobcast::job::{BrandId, JobId, JobType};
 use jobcast::store::{Claim, Store, StoreSettings};
 use jobcast::write::{Action, Failure, JobResult, Progress, Refusal, Report, ResultRow, ResultTable, Write};
 use nix::sys::signal::Signal;
@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::databases::TestDatabase;
-use crate::harness::{DEADLINE, Process, Site, assert_complete, eventually, on_both_databases, open, soon, stored};
+use crate::harness::{
+    DEADLINE, Process, Site, assert_complete, eventually, new_job, on_both_databases, open, soon, stored,
+};
 
 on_both_databases!(a_reclaimed_attempt_leaves_no_trace, a_job_that_was_taken_over_by_a_cancel_leaves_no_trace);
 
@@ -187,16 +189,7 @@ fn result() -> JobResult {
 /// A job under its first attempt.
 async fn running_job(log: &EventLog) -> JobId {
     let job_id = JobId::new();
-    let new = NewJob {
-        brand_id: BrandId(Uuid::new_v4()),
-        job_type: JobType::BrandIntelligence,
-        input_data: json!({}),
-        idempotency_key: None,
-        webhook_url: None,
-        estimated_duration: 90,
-        total_steps: 3,
-        max_retries: 3,
-    };
+    let new = new_job(BrandId(Uuid::new_v4()));
     log.append(Write { job_id, action: Action::Create(new) }, DEADLINE).await.unwrap();
     claim(log, job_id).await;
     job_id

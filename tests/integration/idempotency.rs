@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jobcast::demo::{Behaviour, Gate, StandIns};
 use jobcast::event::EventName;
-use jobcast::job::{BrandId, JobId, JobType, NewJob};
+use jobcast::job::{BrandId, JobId};
 use jobcast::store::StoreSettings;
 use jobcast::write::Action;
 use rand::rngs::StdRng;
@@ -17,7 +17,9 @@ use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::databases::TestDatabase;
-use crate::harness::{Client, LogServer, Proxy, Server, Site, eventually, on_both_databases, open, soon, stored};
+use crate::harness::{
+    Client, LogServer, Proxy, Server, Site, eventually, new_job, on_both_databases, open, soon, stored,
+};
 
 on_both_databases!(
     the_same_start_has_the_same_answer_to_the_letter,
@@ -256,7 +258,7 @@ async fn retries_whose_commit_has_no_answer_are_one() {
         server.fail(id).await;
         proxy.lose_commit_answers(2);
         // The first answer arrives, the second does not: that of the retry.
-        server.append(JobId::new(), Action::Create(new_job(Uuid::new_v4()))).await;
+        server.append(JobId::new(), Action::Create(new_job(BrandId(Uuid::new_v4())))).await;
         retry_at_once(&server, id).await;
         assert!(proxy.cuts() > 0, "an answer was lost");
         proxy.restore();
@@ -317,26 +319,13 @@ async fn assert_retried_once(database: &TestDatabase, id: JobId) {
     assert_eq!(names, [EventName::Queued, EventName::Started, EventName::Failed, EventName::Queued]);
 }
 
-fn new_job(brand_id: Uuid) -> NewJob {
-    NewJob {
-        brand_id: BrandId(brand_id),
-        job_type: JobType::BrandIntelligence,
-        input_data: json!({}),
-        idempotency_key: None,
-        webhook_url: None,
-        estimated_duration: 90,
-        total_steps: 3,
-        max_retries: 3,
-    }
-}
-
 async fn a_retry_counts_against_the_length_of_the_queue(database: TestDatabase) {
     let settings = StoreSettings { lease: Duration::from_secs(600), max_queued_jobs: 1, alone: false };
     let server = LogServer::start(database.store(settings).await).await;
     let client = server.client();
     let (failed, waiting) = (server.running_job().await, JobId::new());
     server.fail(failed).await;
-    server.append(waiting, Action::Create(new_job(client.brand_id))).await;
+    server.append(waiting, Action::Create(new_job(BrandId(client.brand_id)))).await;
     let path = format!("/api/jobs/{failed}/retry");
     let refused = client.send(reqwest::Method::POST, &path).await;
     assert_eq!(refused.status(), 429);

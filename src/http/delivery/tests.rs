@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -17,7 +16,7 @@ use super::*;
 use crate::event_log::{Frame, Hub};
 use crate::http::client::Client;
 use crate::http::shares::Shares;
-use crate::job::{BrandId, JobId, JobType, NewJob};
+use crate::job::{BrandId, JobId, NewJob};
 use crate::store::{self, Store, StoreSettings};
 use crate::write::{Action, Write};
 
@@ -53,17 +52,7 @@ impl Fixture {
 
     /// Event 1.
     async fn create(&self, log: &EventLog) {
-        let new = NewJob {
-            brand_id: BrandId(Uuid::new_v4()),
-            job_type: JobType::BrandIntelligence,
-            input_data: json!({}),
-            idempotency_key: None,
-            webhook_url: None,
-            estimated_duration: 90,
-            total_steps: 3,
-            max_retries: 3,
-        };
-        self.append(log, Action::Create(new)).await;
+        self.append(log, Action::Create(NewJob::of(BrandId(Uuid::new_v4())))).await;
     }
 
     async fn append(&self, log: &EventLog, action: Action) {

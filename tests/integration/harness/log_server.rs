@@ -32,6 +32,20 @@ pub struct LogServer {
     _serving: AbortOnDropHandle<()>,
 }
 
+/// A job without anything special.
+pub fn new_job(brand_id: BrandId) -> NewJob {
+    NewJob {
+        brand_id,
+        job_type: JobType::BrandIntelligence,
+        input_data: json!({}),
+        idempotency_key: None,
+        webhook_url: None,
+        estimated_duration: 90,
+        total_steps: 3,
+        max_retries: 3,
+    }
+}
+
 impl LogServer {
     /// A server over this store; no job runs by itself on it.
     pub async fn start(store: Arc<dyn Store>) -> LogServer {
@@ -112,17 +126,7 @@ impl LogServer {
     /// A job under its first attempt: two events are in its log.
     pub async fn running_job(&self) -> JobId {
         let job_id = JobId::new();
-        let new = NewJob {
-            brand_id: BrandId(Uuid::new_v4()),
-            job_type: JobType::BrandIntelligence,
-            input_data: json!({}),
-            idempotency_key: None,
-            webhook_url: None,
-            estimated_duration: 90,
-            total_steps: 3,
-            max_retries: 3,
-        };
-        self.append(job_id, Action::Create(new)).await;
+        self.append(job_id, Action::Create(new_job(BrandId(Uuid::new_v4())))).await;
         let claim = Claim { limit: 1000, max_jobs_per_brand: 1000, job_types: vec![JobType::BrandIntelligence] };
         let claimed = self.event_log.claim(claim, DEADLINE).await.expect("the claim is answered");
         assert!(claimed.iter().any(|claimed| claimed.job.id == job_id), "the job was claimed");

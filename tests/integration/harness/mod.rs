@@ -20,7 +20,7 @@ pub use client::Client;
 pub use counting_store::{CountingStore, Reads};
 pub use demo::Demo;
 pub use history::{assert_complete, stored};
-pub use log_server::LogServer;
+pub use log_server::{LogServer, new_job};
 pub use password_server::PasswordServer;
 pub use process::Process;
 pub use program::{Ended, Program, jobcast};

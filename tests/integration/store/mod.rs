@@ -24,6 +24,7 @@ pub mod rows;
 mod sorting_in;
 mod sqlite_only;
 mod start_statement;
+mod statements;
 mod webhooks;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -47,16 +48,7 @@ pub fn brand() -> BrandId {
 
 pub fn new_job(brand_id: BrandId) -> NewJob {
     let input_data = json!({"url": "https://example.com", "max_pages": 15});
-    NewJob {
-        brand_id,
-        job_type: JobType::BrandIntelligence,
-        input_data,
-        idempotency_key: None,
-        webhook_url: None,
-        estimated_duration: 90,
-        total_steps: 3,
-        max_retries: 3,
-    }
+    NewJob { input_data, ..crate::harness::new_job(brand_id) }
 }
 
 pub fn create(brand_id: BrandId) -> Write {

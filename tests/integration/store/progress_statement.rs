@@ -1,48 +1,12 @@
 //! Progress on PostgreSQL is written by one statement over what the process knows of the jobs: how many statements a batch
 //! needs, and that what another instance has changed is seen.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use jobcast::job::JobStatus;
 use jobcast::write::{Action, Refusal, Write};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 
+use super::statements::Statements;
 use super::*;
 use crate::databases::TestDatabase;
-
-/// Counts the statements that sqlx sends from this thread.
-#[derive(Clone, Default)]
-pub struct Statements(Arc<AtomicUsize>);
-
-impl Statements {
-    pub fn take(&self) -> usize {
-        self.0.swap(0, Ordering::Relaxed)
-    }
-}
-
-impl Subscriber for Statements {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "sqlx::query"
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, _: &Event<'_>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
 
 /// Jobs of as many brands, all in their first attempt.
 async fn jobs_under_way(store: &dyn Store, count: usize) -> Vec<JobId> {
@@ -60,6 +24,7 @@ async fn a_batch_takes_as_many_statements_for_many_jobs_as_for_one() {
     let jobs = jobs_under_way(&*store, 200).await;
     let statements = Statements::default();
     let _counted = tracing::subscriber::set_default(statements.clone());
+    statements.until_counted(&*store).await;
     let progress_of = |jobs: &[JobId]| -> Vec<Write> { jobs.iter().map(|id| delta(*id, 1, "a")).collect() };
 
     commit(&*store, &progress_of(&jobs)).await;

@@ -5,7 +5,7 @@ use jobcast::job::JobStatus;
 use jobcast::write::{Action, Refusal, Write};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::progress_statement::Statements;
+use super::statements::Statements;
 use super::*;
 use crate::databases::TestDatabase;
 
@@ -27,13 +27,7 @@ async fn a_batch_of_starts_takes_one_statement() {
     commit(&*store, &[create(brand())]).await;
     let statements = Statements::default();
     let _counted = tracing::subscriber::set_default(statements.clone());
-    // Another test's thread may be the first to reach sqlx's words just now, and think that nobody wants to hear them.
-    eventually("statements are counted", async || {
-        tracing::callsite::rebuild_interest_cache();
-        commit(&*store, &[create(brand())]).await;
-        (statements.take() > 0).then_some(())
-    })
-    .await;
+    statements.until_counted(&*store).await;
     for count in [1, 20, 200] {
         let starts: Vec<Write> = (0..count).map(|_| create(brand())).collect();
         commit(&*store, &starts).await;
